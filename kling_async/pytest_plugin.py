@@ -1,0 +1,1 @@
+"""Fixtures for tests that want a Kling without a key."""

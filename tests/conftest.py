@@ -1,0 +1,24 @@
+"""What every test lives under: no address outside loopback, and no secret from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_socket import socket_allow_hosts
+
+LOOPBACK = ["127.0.0.1", "::1"]
+
+
+@pytest.fixture(autouse=True)
+def only_loopback() -> Iterator[None]:
+    """A test that reaches for the vendor, or anybody else, fails."""
+    socket_allow_hosts(LOOPBACK)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def no_credentials_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own keys never take part in a test."""
+    for name in ("KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY", "KLING_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
