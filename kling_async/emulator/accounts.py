@@ -1,0 +1,64 @@
+"""
+What one account holds: slots per pool, units per pool, and external ids that are taken.
+
+Slots and units are settled when somebody looks, from the moments at which tasks end; nothing runs in between.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+
+from .refusals import Refusal
+from .tasks import EmulatedTask
+
+
+class Account:
+    """The books of the only account there is."""
+
+    def __init__(self, *, slots: Mapping[str, int], units: Mapping[str, Decimal]) -> None:
+        self._slots = slots
+        self._units = units
+        self._used: Counter[str] = Counter()
+        self._reserved: dict[str, Decimal] = {}
+        self._spent: dict[str, Decimal] = {}
+        self._running: list[tuple[float, str, EmulatedTask]] = []
+        self._external_ids: set[str] = set()
+
+    def admit(self, pool: str, weight: int, price: Decimal | None, external_id: str | None, *, now: float) -> None:
+        """Refuse a task that may not be created now, in the vendor's order of checks."""
+        self.settle(now)
+        if external_id in self._external_ids:
+            raise Refusal(1201, f"External_task_id {external_id} already exists")
+        if pool in self._units and (price or Decimal(0)) > self._left(pool):
+            raise Refusal(1102, "Account balance not enough")
+        if pool in self._slots and self._used[pool] + weight > self._slots[pool]:
+            raise Refusal(1303, "parallel task over resource pack limit")
+
+    def enter(self, task: EmulatedTask) -> None:
+        """Book a task that was admitted: its slots until it ends, its units for good if it succeeds."""
+        if task.external_task_id is not None:
+            self._external_ids.add(task.external_task_id)
+        self._used[task.pool] += task.weight
+        self._reserved[task.pool] = self._reserved.get(task.pool, Decimal(0)) + (task.price or 0)
+        heapq.heappush(self._running, (task.course.ended, task.task_id, task))
+
+    def settle(self, now: float) -> None:
+        """Give back the slots of every task that has ended, and charge for those that succeeded."""
+        while self._running and self._running[0][0] <= now:
+            _, _, task = heapq.heappop(self._running)
+            units = task.price or Decimal(0)
+            self._used[task.pool] -= task.weight
+            self._reserved[task.pool] -= units
+            if task.course.failure is None:
+                self._spent[task.pool] = self._spent.get(task.pool, Decimal(0)) + units
+
+    def spent(self, now: float) -> Mapping[str, Decimal]:
+        """Units charged so far, by pool."""
+        self.settle(now)
+        return dict(self._spent)
+
+    def _left(self, pool: str) -> Decimal:
+        return self._units[pool] - self._spent.get(pool, Decimal(0)) - self._reserved.get(pool, Decimal(0))

@@ -1,0 +1,166 @@
+"""
+The emulator: a Kling on a local port, in this process and on this event loop.
+
+Written from the vendor's documents, which it carries, and not from the client, whose mistakes it shall find. It
+accepts ``callback_url`` and does nothing with it yet. It opens no address, so pictures given as links are taken on
+faith.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from aiohttp import web
+
+from .clock import LoopClock
+from .media import PictureForm
+from .server import SeenRequest, Server
+from .settings import Settings, pools
+from .tasks import EmulatedTask
+
+if TYPE_CHECKING:
+    from kling_async import KlingClient
+
+ACCESS_KEY: Final = "emulator-access-key"
+SECRET_KEY: Final = "emulator-secret-key-not-a-secret-at-all"
+API_KEY: Final = "emulator-api-key"
+
+# Clients under a jumping clock sleep for hours between two calls; the vendor's real limit is not known.
+KEEP_ALIVE: Final = 7 * 24 * 3600.0
+
+
+class Emulator:
+    """
+    A Kling on a local port.
+
+    ``slots`` and ``units`` limit the pools they name (``video``, ``image``, ``try_on``); other pools are endless.
+    ``speed`` compresses the time tasks take: 60 makes a minute a second. ``seed`` decides ids, durations and pictures.
+    A prompt with one of ``refused_words`` is refused with 1301; with one of ``risky_words`` the task is accepted and
+    fails. ``quirks`` rotates answers through the field variations the documents list. ``clock`` judges tokens; tasks
+    live by the event loop's time. An emulator that is started again has forgotten everything.
+
+    Files are drawn in threads. Where the loop's clock jumps (looptime), a time-out of a download may pass meanwhile.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        access_key: str = ACCESS_KEY,
+        secret_key: str = SECRET_KEY,
+        api_key: str = API_KEY,
+        slots: Mapping[str, int] | None = None,
+        units: Mapping[str, Decimal | int | str] | None = None,
+        speed: float = 1.0,
+        seed: int = 0,
+        refused_words: Collection[str] = ("forbidden",),
+        risky_words: Collection[str] = ("risky",),
+        quirks: bool = False,
+        unknown_model: Literal[1201, 1203] = 1203,
+        newest_first: bool = True,
+        pictures: PictureForm = "png",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._settings = Settings(
+            access_key=access_key,
+            secret_key=secret_key,
+            api_key=api_key,
+            slots={pool: int(amount) for pool, amount in pools(slots, "slots").items()},
+            units=pools(units, "units"),
+            speed=speed,
+            seed=seed,
+            refused_words=refused_words,
+            risky_words=risky_words,
+            quirks=quirks,
+            unknown_model=unknown_model,
+            newest_first=newest_first,
+            pictures=pictures,
+            clock=clock,
+        )
+        self._server: Server | None = None
+        self._clock: LoopClock | None = None
+        self._runner: web.AppRunner | None = None
+        self._url = ""
+
+    def __repr__(self) -> str:
+        return f"<Emulator {self._url or 'not started'}>"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, for example ``http://127.0.0.1:8123``."""
+        self._running()
+        return self._url
+
+    @property
+    def requests(self) -> list[SeenRequest]:
+        """The API calls answered so far, in order; files and the OpenAPI document are not among them."""
+        return self._running().requests
+
+    @property
+    def tasks(self) -> Mapping[str, EmulatedTask]:
+        """Every task by its id, in the order of creation, read-only."""
+        return self._running().tasks.view
+
+    @property
+    def spent(self) -> Mapping[str, Decimal]:
+        """Units charged so far, by pool."""
+        assert self._clock is not None
+        return self._running().account.spent(self._clock.now())
+
+    async def start(self) -> None:
+        """Listen. A port that is taken raises the ``OSError`` of the operating system and leaves nothing open."""
+        if self._runner is not None:
+            raise RuntimeError("the emulator is running already")
+        clock = LoopClock(self._settings.clock)
+        server = Server(self._settings, clock=clock, origin=lambda: self._url)
+        runner = web.AppRunner(server.application(), access_log=None, keepalive_timeout=KEEP_ALIVE)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._url = f"http://{host}:{runner.addresses[0][1]}"
+        self._server, self._clock, self._runner = server, clock, runner
+
+    async def stop(self) -> None:
+        """Stop listening; waits for files that are being drawn. What happened stays readable. Safe to call twice."""
+        runner, self._runner = self._runner, None
+        if runner is None or self._server is None:
+            return
+        await self._server.studio.close()
+        await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    def client(self, **options: Any) -> KlingClient:
+        """A client with this emulator's address and keys; the options win."""
+        from kling_async import KlingClient
+
+        defaults = {"base_url": self.url}
+        if not options.keys() & {"api_key", "credentials"}:
+            defaults |= {"access_key": self._settings.access_key, "secret_key": self._settings.secret_key}
+        return KlingClient(**{**defaults, **options})
+
+    def _running(self) -> Server:
+        if self._server is None:
+            raise RuntimeError("the emulator was not started")
+        return self._server

@@ -1,0 +1,144 @@
+"""
+Reading a create body: tolerant where the vendor is, then the schema, then the rules, then the pictures.
+
+Tolerated: empty values (they count as absent), "true" for true, a number for a voice id, unknown keys, and the old key
+``model``, which has no effect. Everything else is refused with the vendor's words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+from jsonschema.exceptions import ValidationError
+
+from .documents import BodySchema, Schema, required_field
+from .endpoints import Endpoint
+from .inputs import Picture, PictureStore, is_address, read_picture
+from .lifecycle import BAD_PIXELS
+from .refusals import Refusal, invalid, missing
+
+# Defaults that rules, prices and media ask for. The others would make an absent field look given.
+DECIDING: Final = ("model_name", "multi_shot", "sound", "mode", "duration", "aspect_ratio", "n", "resolution")
+BOOLEANS: Final = {"true": True, "false": False}
+
+
+@attrs.frozen
+class Accepted:
+    """A body that passed: pruned, with the deciding defaults, its Base64 pictures taken out."""
+
+    body: Mapping[str, Any]
+    pictures: Mapping[str, Picture]
+    late_failure: str | None = None
+
+
+def read_json(content: bytes, content_type: str) -> dict[str, Any]:
+    """The JSON object of a request."""
+    if content_type != "application/json":
+        raise Refusal(1200, "Content-Type must be application/json")
+    try:
+        body = json.loads(content, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(1200, "Request body is not valid JSON") from error
+    if not isinstance(body, dict):
+        raise Refusal(1200, "Request body must be a JSON object")
+    return body
+
+
+def _no_constant(name: str) -> None:
+    """NaN and the infinities are Python's idea of JSON."""
+    raise ValueError(name)
+
+
+def check(endpoint: Endpoint, raw: Mapping[str, Any], *, unknown_model: int, store: PictureStore) -> Accepted:
+    """The accepted body, or the first refusal."""
+    schema = endpoint.schema
+    given = _tolerate(schema, raw, schema.schema)
+    for error in schema.errors(given):
+        raise _refusal(error, unknown_model)
+    defaults = {key: schema.defaults[key] for key in DECIDING if key in schema.defaults}
+    body = defaults | given
+    for rule in endpoint.rules:
+        if rule.broken(body):
+            raise Refusal(1201, rule.text(body))
+    pictures: dict[str, Picture] = {}
+    late = None
+    for field in endpoint.pictures:
+        for place, holder, key in _values(body, field):
+            if is_address(holder[key]):
+                continue
+            picture, content = read_picture(holder[key])
+            store.keep(picture, content)
+            pictures[place] = picture
+            holder[key] = f"sha256:{picture.sha256}"  # a task is kept for long, its upload is not
+            if not picture.pixels_are_valid(any_ratio=field in endpoint.any_ratio):
+                late = BAD_PIXELS
+    return Accepted(body, pictures, late)
+
+
+def _tolerate(schema: BodySchema, value: Any, part: Schema) -> Any:
+    """A copy without empty values, with the known misspellings of types put right."""
+    part = schema.resolve(part)
+    properties: Schema = part.get("properties", {})
+    if isinstance(value, Mapping):
+        return {
+            key: _tolerate(schema, item, properties[key]) if key in properties else item
+            for key, item in value.items()
+            if not _is_empty(item)
+        }
+    if isinstance(value, list) and "items" in part:
+        return [_voice(_tolerate(schema, item, part["items"])) for item in value]
+    if part.get("type") == "boolean" and isinstance(value, str):
+        return BOOLEANS.get(value, value)
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or value == []
+
+
+def _voice(item: Any) -> Any:
+    """A voice id sent as a number, as an official sample does."""
+    voice = item.get("voice_id") if isinstance(item, dict) else None
+    return {**item, "voice_id": str(voice)} if isinstance(voice, int) and not isinstance(voice, bool) else item
+
+
+def _values(body: dict[str, Any], field: str) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Where the values of a picture field lie: name of the place, the mapping and the key that hold it."""
+    outer, _, inner = field.partition("[].")
+    if outer not in body:
+        return
+    if not inner:
+        yield field, body, field
+        return
+    for index, entry in enumerate(body[outer]):
+        yield f"{outer}[{index}].{inner}", entry, inner
+
+
+def _refusal(error: ValidationError, unknown_model: int) -> Refusal:
+    """The schema's finding in the vendor's words."""
+    field = ".".join(str(step) for step in error.absolute_path)
+    if error.validator == "required":
+        name = required_field(error)
+        return missing(f"{field}.{name}" if field else name)
+    if field == "model_name" and error.validator == "enum" and unknown_model == 1203:
+        return Refusal(1203, f"model_name value '{str(error.instance)[:40]}' does not exist")
+    if error.validator == "maxLength":
+        return Refusal(1201, f"{field} can not be longer than {error.validator_value} characters")
+    # The text of a wrong type is not known; without the type nobody would see what is wrong with duration '5'.
+    reason = f", it must be of type {error.validator_value}" if error.validator == "type" else ""
+    return invalid(field or "body", error.instance, reason)
+
+
+def words_in(texts: Collection[str], words: Collection[str]) -> bool:
+    """Whether one of the words stands, whole and in any case, in one of the texts."""
+    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words for text in texts)
+
+
+def prompts_of(body: Mapping[str, Any]) -> list[str]:
+    """Every prompt a body carries, those of the shots included."""
+    shots = [shot["prompt"] for shot in body.get("multi_prompt", [])]
+    return [body["prompt"], *shots] if "prompt" in body else shots

@@ -1,0 +1,52 @@
+"""Pictures as files: scenery or the input picture, the words, the mark, encoded as PNG or JPEG."""
+
+from __future__ import annotations
+
+import io
+from random import Random
+
+from PIL import Image, ImageOps
+
+from .lettering import letter
+from .media import PictureForm, PictureWork
+from .scenery import landscape, tint
+
+
+def draw(work: PictureWork, source: bytes | None, form: PictureForm) -> bytes:
+    """The file of a picture."""
+    random = Random(work.seed)
+    size = (work.width, work.height)
+    given = open_picture(source)
+    if given is None:
+        picture = landscape(*size, random)
+    elif work.view:
+        picture = _seen_from(given, work.view, size)
+    else:
+        picture = tint(ImageOps.fit(given, size, Image.Resampling.BICUBIC), random)
+    corner = " \u00b7 ".join(part for part in (work.model, work.label) if part)
+    lettered = letter(picture, work.title, corner, marked=work.marked)
+    file = io.BytesIO()
+    if form == "png":
+        lettered.save(file, "PNG", compress_level=3)
+    else:
+        lettered.save(file, "JPEG", quality=88)
+    return file.getvalue()
+
+
+def open_picture(source: bytes | None) -> Image.Image | None:
+    """The input picture, if there is one and it can be read to the end."""
+    if source is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(source), formats=("PNG", "JPEG")) as opened:
+            return ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # a header was enough to be accepted; the rest may be damaged
+
+
+def _seen_from(given: Image.Image, view: int, size: tuple[int, int]) -> Image.Image:
+    """Another view of a thing, as far as one picture can give it: turned, mirrored, nearer."""
+    turned = given.rotate((view * 7) % 23 - 11, Image.Resampling.BICUBIC, expand=False)
+    nearer = ImageOps.crop(turned, int(min(turned.size) * (0.12 + 0.02 * view)))
+    mirrored = ImageOps.mirror(nearer) if view % 2 else nearer
+    return ImageOps.fit(mirrored, size, Image.Resampling.BICUBIC)

@@ -1,0 +1,187 @@
+"""
+The API over HTTP: which call it is, and the order in which it may be refused.
+
+Token, then route and method, then the body, then content policy, then external id, units and slots.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from random import Random
+from typing import Any, Final
+from urllib.parse import unquote
+
+import attrs
+from aiohttp import web
+
+from .accounts import Account
+from .answers import Answers
+from .checks import Accepted, check, prompts_of, read_json, words_in
+from .clock import LoopClock
+from .documents import served_document
+from .endpoints import ENDPOINTS, Endpoint
+from .files import FileShelf, refuse_token, serve
+from .inputs import PictureStore
+from .lifecycle import RISK, plan
+from .media import Studio, Work
+from .refusals import Refusal, invalid
+from .settings import Settings
+from .tasks import EmulatedTask, TaskShelf
+from .tokens import Gate
+
+LARGEST_BODY: Final = 160_000_000
+PAGE_NUMBERS: Final = (1, 1000, 1)
+PAGE_SIZES: Final = (1, 500, 30)
+
+
+@attrs.frozen
+class SeenRequest:
+    """One API call the emulator answered. Headers are not kept: they carry tokens."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+    code: int
+
+
+class Server:
+    """Everything one run of the emulator knows, and the handlers that change it."""
+
+    def __init__(self, settings: Settings, *, clock: LoopClock, origin: Callable[[], str]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._origin = origin
+        self.requests: list[SeenRequest] = []
+        self.tasks = TaskShelf(Random(f"ids {settings.seed}"))
+        self.account = Account(slots=settings.slots, units=settings.units)
+        self.store = PictureStore()
+        self.studio = Studio(form=settings.pictures, source=self.store.content)
+        self._files = FileShelf(str(settings.seed))
+        self._gate = Gate(
+            access_key=settings.access_key,
+            secret_key=settings.secret_key,
+            api_key=settings.api_key,
+            clock=settings.clock,
+        )
+        self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, link=self._link)
+
+    def application(self) -> web.Application:
+        """The handlers as an aiohttp application."""
+        application = web.Application(client_max_size=LARGEST_BODY)
+        application.router.add_get("/openapi.json", self._document)
+        application.router.add_get("/files/{name}", self._file)
+        application.router.add_route("*", "/{path:.*}", self._call)
+        application.on_response_prepare.append(self._stamp)
+        return application
+
+    async def _stamp(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(self._clock.date(), usegmt=True)
+
+    async def _document(self, _: web.Request) -> web.Response:
+        rows = [(endpoint.document, endpoint.path) for endpoint in ENDPOINTS]
+        return web.json_response(served_document(rows, self._origin()))
+
+    async def _file(self, request: web.Request) -> web.Response:
+        refused = refuse_token(request)
+        if refused is not None:
+            return refused
+        file = self._files.find(request.match_info["name"], request.query, self._clock.now())
+        if file is None:
+            return web.Response(status=403, text="The link is expired, or its signature is wrong.\n")
+        return serve(request, file, await self.studio.rendering(file.name, file.work))
+
+    def _link(self, task: EmulatedTask, work: Work) -> str:
+        return self._origin() + self._files.link(work, task.course.ended)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        try:
+            status, answer = 200, self._answers.success(await self._answer(request))
+        except Refusal as refusal:
+            status, answer = refusal.status, self._answers.failure(refusal)
+        path, _, query = request.raw_path.partition("?")
+        self.requests.append(SeenRequest(request.method, path, query, status, answer["code"]))
+        return web.Response(status=status, body=json.dumps(answer).encode(), content_type="application/json")
+
+    async def _answer(self, request: web.Request) -> Any:
+        """The data of the answer."""
+        self._gate.check(request.headers.get("Authorization"))
+        endpoint, some_id = _route(request.raw_path.partition("?")[0])
+        if request.method == "POST" and some_id is None:
+            body = read_json(await _read(request), request.content_type)
+            return self._create(endpoint, body)
+        if request.method != "GET":
+            raise Refusal(1202, f"Request method '{request.method}' is not supported")
+        if some_id is None:
+            return self._list(endpoint, request.query)
+        task = self.tasks.find(endpoint.path, some_id, by_external_id=endpoint.by_external_id)
+        if task is None:
+            raise Refusal(1201, f"Task not found by id/external id: {some_id}")
+        return self._answers.one(endpoint, task, self._clock.now())
+
+    def _list(self, endpoint: Endpoint, query: Mapping[str, str]) -> Any:
+        number = _whole_number(query, "pageNum", *PAGE_NUMBERS)
+        size = _whole_number(query, "pageSize", *PAGE_SIZES)
+        tasks = self.tasks.page(endpoint.path, number, size, newest_first=self._settings.newest_first)
+        return self._answers.page(endpoint, tasks, self._clock.now())
+
+    def _create(self, endpoint: Endpoint, raw: Mapping[str, Any]) -> Any:
+        accepted = check(endpoint, raw, unknown_model=self._settings.unknown_model, store=self.store)
+        if words_in(prompts_of(accepted.body), self._settings.refused_words):
+            raise Refusal(1301, "The content does not comply with the content safety policy")
+        task = self._new_task(endpoint, accepted, self._clock.now())
+        return self._answers.created(task)
+
+    def _new_task(self, endpoint: Endpoint, accepted: Accepted, now: float) -> EmulatedTask:
+        body = accepted.body
+        external_id = body.get("external_task_id")
+        weight, price = endpoint.weight(body), endpoint.price(body)
+        self.account.admit(endpoint.pool, weight, price, external_id, now=now)
+        risky = words_in(prompts_of(body), self._settings.risky_words)
+        task_id = self.tasks.next_id()
+        # Drawn from the id, so that the fate of one task does not depend on how many came before it.
+        fate = Random(f"{self._settings.seed} {task_id}")
+        failure = RISK if risky else accepted.late_failure
+        task = EmulatedTask(
+            task_id=task_id,
+            external_task_id=external_id,
+            path=endpoint.path,
+            pool=endpoint.pool,
+            weight=weight,
+            body=body,
+            pictures=accepted.pictures,
+            price=price,
+            course=plan(endpoint.durations, fate, now=now, speed=self._settings.speed, failure=failure),
+            now=self._clock.now,
+        )
+        self.tasks.put(task)
+        self.account.enter(task)
+        return task
+
+
+def _route(raw_path: str) -> tuple[Endpoint, str | None]:
+    """The endpoint a path belongs to, and the id in it."""
+    path = raw_path.rstrip("/")
+    for endpoint in ENDPOINTS:
+        if path == endpoint.path:
+            return endpoint, None
+        head, _, tail = path.rpartition("/")
+        if head == endpoint.path:
+            return endpoint, unquote(tail, errors="surrogateescape")
+    raise Refusal(1203, "The requested resource does not exist")
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise Refusal(1200, "Request body is too large") from error
+
+
+def _whole_number(query: Mapping[str, str], name: str, least: int, most: int, default: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) + 3 or not least <= int(text) <= most:
+        raise invalid(name, text)
+    return int(text)

@@ -1,0 +1,42 @@
+"""The options of an emulator, checked once. What is wrong with them is said at construction, not at the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+from typing import Final, Literal
+
+import attrs
+
+from .media import PictureForm
+
+POOLS: Final = frozenset({"video", "image", "try_on"})
+
+
+@attrs.frozen
+class Settings:
+    """Everything that stays the same for as long as an emulator runs."""
+
+    access_key: str = attrs.field(repr=False)
+    secret_key: str = attrs.field(repr=False)
+    api_key: str = attrs.field(repr=False)
+    slots: Mapping[str, int]
+    units: Mapping[str, Decimal]
+    speed: float = attrs.field(validator=attrs.validators.gt(0))
+    seed: int
+    refused_words: Collection[str]
+    risky_words: Collection[str]
+    quirks: bool
+    unknown_model: Literal[1201, 1203] = attrs.field(validator=attrs.validators.in_((1201, 1203)))
+    newest_first: bool
+    pictures: PictureForm = attrs.field(validator=attrs.validators.in_(("png", "jpeg")))
+    clock: Callable[[], float]
+
+
+def pools(given: Mapping[str, int | Decimal | str] | None, option: str) -> Mapping[str, Decimal]:
+    """Amounts by pool; an unknown pool would be an option without effect."""
+    amounts = {pool: Decimal(amount) for pool, amount in (given or {}).items()}
+    unknown = sorted(set(amounts) - POOLS)
+    if unknown:
+        raise ValueError(f"{option} names {', '.join(map(repr, unknown))}; the pools are {', '.join(sorted(POOLS))}")
+    return amounts

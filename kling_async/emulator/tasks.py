@@ -1,0 +1,83 @@
+"""One task as the emulator remembers it, and the shelf of all of them. Who may create one is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from .inputs import Picture
+from .lifecycle import Course
+
+
+@attrs.frozen(eq=False)
+class EmulatedTask:
+    """
+    A task that was accepted.
+
+    ``body`` is what the create call carried, without empty values, with the defaults that decide something, and with
+    ``sha256:...`` in the place of every Base64 picture; ``pictures`` says what those were.
+    """
+
+    task_id: str
+    external_task_id: str | None
+    path: str
+    pool: str
+    weight: int
+    body: Mapping[str, Any] = attrs.field(repr=False)
+    pictures: Mapping[str, Picture] = attrs.field(repr=False)
+    price: Decimal | None
+    course: Course
+    _now: Callable[[], float] = attrs.field(repr=False)
+
+    @property
+    def status(self) -> str:
+        """The status at this moment."""
+        return self.course.status(self._now())
+
+
+class TaskShelf:
+    """Every task, by id and by endpoint in the order of creation."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._last_id = random.randrange(8 * 10**17, 9 * 10**17)
+        self._by_id: dict[str, EmulatedTask] = {}
+        self._by_external_id: dict[str, EmulatedTask] = {}
+        self._by_path: dict[str, list[EmulatedTask]] = {}
+
+    @property
+    def view(self) -> Mapping[str, EmulatedTask]:
+        """All tasks by id, read-only."""
+        return MappingProxyType(self._by_id)
+
+    def next_id(self) -> str:
+        """A new id: 18 digits, growing, with gaps."""
+        self._last_id += self._random.randrange(1000, 1_000_000)
+        return str(self._last_id)
+
+    def put(self, task: EmulatedTask) -> None:
+        """Add a task."""
+        self._by_id[task.task_id] = task
+        if task.external_task_id is not None:
+            self._by_external_id[task.external_task_id] = task
+        self._by_path.setdefault(task.path, []).append(task)
+
+    def find(self, path: str, some_id: str, *, by_external_id: bool) -> EmulatedTask | None:
+        """A task of one endpoint by its id, or by its external id where that is allowed."""
+        task = self._by_id.get(some_id)
+        if task is None and by_external_id:
+            task = self._by_external_id.get(some_id)
+        return task if task is not None and task.path == path else None
+
+    def page(self, path: str, number: int, size: int, *, newest_first: bool) -> list[EmulatedTask]:
+        """One page of one endpoint's tasks."""
+        tasks = self._by_path.get(path, [])
+        first = (number - 1) * size
+        if newest_first:
+            return tasks[max(len(tasks) - first - size, 0) : max(len(tasks) - first, 0)][::-1]
+        return tasks[first : first + size]
