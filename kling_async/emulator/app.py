@@ -155,7 +155,7 @@ class Emulator:
         """A client with this emulator's address and keys; the options win."""
         from kling_async import KlingClient
 
-        defaults = {"base_url": self.url}
+        defaults: dict[str, Any] = {"base_url": self.url}
         if not options.keys() & {"api_key", "credentials"}:
             defaults |= {"access_key": self._settings.access_key, "secret_key": self._settings.secret_key}
         return KlingClient(**{**defaults, **options})

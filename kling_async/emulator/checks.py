@@ -15,7 +15,7 @@ from typing import Any, Final
 import attrs
 from jsonschema.exceptions import ValidationError
 
-from .documents import BodySchema, Schema, required_field
+from .documents import BodySchema, Schema, is_array, is_object, required_field
 from .endpoints import Endpoint
 from .inputs import Picture, PictureStore, is_address, read_picture
 from .lifecycle import BAD_PIXELS
@@ -40,10 +40,10 @@ def read_json(content: bytes, content_type: str) -> dict[str, Any]:
     if content_type != "application/json":
         raise Refusal(1200, "Content-Type must be application/json")
     try:
-        body = json.loads(content, parse_constant=_no_constant)
+        body: Any = json.loads(content, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refusal(1200, "Request body is not valid JSON") from error
-    if not isinstance(body, dict):
+    if not is_object(body):
         raise Refusal(1200, "Request body must be a JSON object")
     return body
 
@@ -79,31 +79,33 @@ def check(endpoint: Endpoint, raw: Mapping[str, Any], *, unknown_model: int, sto
     return Accepted(body, pictures, late)
 
 
-def _tolerate(schema: BodySchema, value: Any, part: Schema) -> Any:
+def _tolerate(schema: BodySchema, given: Mapping[str, Any], part: Schema) -> dict[str, Any]:
     """A copy without empty values, with the known misspellings of types put right."""
-    part = schema.resolve(part)
     properties: Schema = part.get("properties", {})
-    if isinstance(value, Mapping):
-        return {
-            key: _tolerate(schema, item, properties[key]) if key in properties else item
-            for key, item in value.items()
-            if not _is_empty(item)
-        }
-    if isinstance(value, list) and "items" in part:
-        return [_voice(_tolerate(schema, item, part["items"])) for item in value]
+    told = {
+        key: _tolerate_value(schema, value, schema.resolve(properties.get(key, {})))
+        for key, value in given.items()
+        if not _is_empty(value)
+    }
+    voice = told.get("voice_id")
+    if isinstance(voice, int) and not isinstance(voice, bool):
+        told["voice_id"] = str(voice)  # an official sample sends a number
+    return told
+
+
+def _tolerate_value(schema: BodySchema, value: Any, part: Schema) -> Any:
+    if is_object(value) and "properties" in part:
+        return _tolerate(schema, value, part)
+    if is_array(value) and "items" in part:
+        each = schema.resolve(part["items"])
+        return [_tolerate_value(schema, item, each) for item in value]
     if part.get("type") == "boolean" and isinstance(value, str):
         return BOOLEANS.get(value, value)
     return value
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value == "" or value == []
-
-
-def _voice(item: Any) -> Any:
-    """A voice id sent as a number, as an official sample does."""
-    voice = item.get("voice_id") if isinstance(item, dict) else None
-    return {**item, "voice_id": str(voice)} if isinstance(voice, int) and not isinstance(voice, bool) else item
+    return value is None or value in ("", [])
 
 
 def _values(body: dict[str, Any], field: str) -> Iterator[tuple[str, dict[str, Any], str]]:

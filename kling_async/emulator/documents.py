@@ -7,10 +7,10 @@ Read-only. The files under ``data/`` are the OpenAPI documents as they stand, so
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -22,10 +22,20 @@ Schema = Mapping[str, Any]
 PREFIXES: Final[Mapping[Name, str]] = {"image-account": "image.", "video-audio-general": "video."}
 
 
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
+
+
 @cache
 def document(name: Name) -> dict[str, Any]:
     """One packaged document."""
-    text = (files(__package__) / "data" / f"openapi-{name}.json").read_text(encoding="utf-8")
+    text = (files("kling_async.emulator") / "data" / f"openapi-{name}.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -49,9 +59,10 @@ class BodySchema:
             if "default" in self.resolve(part)
         }
         self._order = {key: place for place, key in enumerate(self.properties)}
-        self._validator = Draft202012Validator(
+        validator: Any = Draft202012Validator(
             {"$ref": f"#/components/schemas/{schema}", "components": self._components},
         )
+        self._find_errors: Callable[[Any], Iterator[ValidationError]] = validator.iter_errors
 
     def resolve(self, part: Schema) -> Schema:
         """The schema a reference stands for; anything else as it is."""
@@ -62,7 +73,7 @@ class BodySchema:
 
     def errors(self, body: Mapping[str, Any]) -> list[ValidationError]:
         """What the schema finds wrong, the model first, then in the order of the document."""
-        return sorted(self._validator.iter_errors(body), key=self._place)
+        return sorted(self._find_errors(dict(body)), key=self._place)
 
     def _place(self, error: ValidationError) -> tuple[int, str]:
         field = str(error.absolute_path[0]) if error.absolute_path else required_field(error)
@@ -74,7 +85,8 @@ def required_field(error: ValidationError) -> str:
     if error.validator != "required":
         return ""
     wanted: Any = error.validator_value
-    return next(str(key) for key in wanted if key not in error.instance)
+    given: Any = error.instance
+    return next(str(key) for key in wanted if key not in given)
 
 
 @cache
@@ -108,9 +120,9 @@ def served_document(paths: Iterable[tuple[Name, str]], url: str) -> dict[str, An
 
 def _carry(part: Any, name: Name, components: dict[str, dict[str, Any]]) -> Any:
     """A copy of a part with its references renamed, whatever they reach copied into ``components`` on the way."""
-    if isinstance(part, list):
+    if is_array(part):
         return [_carry(item, name, components) for item in part]
-    if not isinstance(part, dict):
+    if not is_object(part):
         return part
     copy = {key: _carry(value, name, components) for key, value in part.items() if key != "$ref"}
     for section, key in _references(part):

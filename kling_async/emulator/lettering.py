@@ -1,3 +1,5 @@
+# The hints of Pillow name types of libraries that it does not need and that are not there.
+# pyright: reportUnknownMemberType=false
 """
 Words on pictures: the prompt in a translucent band, model and number in a corner, the watermark. Draws, never saves.
 
@@ -47,7 +49,7 @@ def band(size: tuple[int, int], title: str, corner: str) -> tuple[Image.Image, t
     fade = Image.linear_gradient("L").resize((1, margin)).resize((width, margin))
     strip.paste((*SHADE, 150), (0, 0, *strip.size))
     alpha = strip.getchannel("A")
-    alpha.paste(fade.point(lambda value: value * 150 // 255), (0, 0))
+    alpha.paste(fade.point([value * 150 // 255 for value in range(256)]), (0, 0))
     strip.putalpha(alpha)
     draw = ImageDraw.Draw(strip)
     for number, line in enumerate(lines):

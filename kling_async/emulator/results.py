@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Final
 
+import attrs
+
 from .checks import prompts_of
 from .media import Kind, PictureWork, VideoWork, Work
 from .tasks import EmulatedTask
@@ -48,20 +50,19 @@ def _images(task: EmulatedTask) -> list[Entry]:
     width, height = PICTURE_SIZES[task.body["aspect_ratio"]]
     factor = 2 if task.body["resolution"] == "2k" else 1
     count = int(task.body["n"])
-
-    def work(index: int, *, marked: bool) -> PictureWork:
-        return PictureWork(
-            title=_title(task),
-            model=task.body["model_name"],
-            label=f"{index + 1}/{count}",
-            width=width * factor,
-            height=height * factor,
-            seed=f"{task.task_id}-{index}",
-            marked=marked,
-            source=task.pictures.get("image"),
-        )
-
-    return [{"index": index, **_renditions(task, lambda marked: work(index, marked=marked))} for index in range(count)]
+    first = PictureWork(
+        title=_title(task),
+        model=task.body["model_name"],
+        label="",
+        width=width * factor,
+        height=height * factor,
+        seed="",
+        source=task.pictures.get("image"),
+    )
+    works = [
+        attrs.evolve(first, label=f"{index + 1}/{count}", seed=f"{task.task_id}-{index}") for index in range(count)
+    ]
+    return [{"index": index, **_renditions(task, work)} for index, work in enumerate(works)]
 
 
 def _views(task: EmulatedTask) -> list[Entry]:
@@ -87,31 +88,26 @@ def _video(task: EmulatedTask) -> list[Entry]:
     source = task.pictures.get("image") or task.pictures.get("image_tail")
     width, height = _video_size(body, source.width / source.height if source else None)
     fps = FRAME_RATE_4K if body["mode"] == "4k" else FRAME_RATE
-
-    def work(*, marked: bool) -> VideoWork:
-        return VideoWork(
-            title=_title(task),
-            model=body["model_name"],
-            label=f"{body['mode']} {body['duration']} s",
-            width=width,
-            height=height,
-            seed=task.task_id,
-            frames=int(body["duration"]) * fps + 1,  # the vendor's clips are a frame longer: 5.041 s
-            fps=fps,
-            sound=body["sound"] == "on",
-            marked=marked,
-            source=source,
-        )
-
+    work = VideoWork(
+        title=_title(task),
+        model=body["model_name"],
+        label=f"{body['mode']} {body['duration']} s",
+        width=width,
+        height=height,
+        seed=task.task_id,
+        frames=int(body["duration"]) * fps + 1,  # the vendor's clips are a frame longer: 5.041 s
+        fps=fps,
+        sound=body["sound"] == "on",
+        source=source,
+    )
     video_id = str(Random(f"video {task.task_id}").randrange(8 * 10**17, 9 * 10**17))
-    files = _renditions(task, lambda marked: work(marked=marked))
-    return [{"id": video_id, **files, "duration": work(marked=False).seconds}]
+    return [{"id": video_id, **_renditions(task, work), "duration": work.seconds}]
 
 
-def _renditions(task: EmulatedTask, work: Callable[[bool], Work]) -> Entry:
+def _renditions(task: EmulatedTask, work: Work) -> Entry:
     """The clean file, and the marked one if it was asked for."""
-    marked: Mapping[str, Any] = task.body.get("watermark_info", {})
-    return {"url": work(False), "watermark_url": work(True)} if marked.get("enabled") else {"url": work(False)}
+    asked: Mapping[str, Any] = task.body.get("watermark_info", {})
+    return {"url": work, "watermark_url": attrs.evolve(work, marked=True)} if asked.get("enabled") else {"url": work}
 
 
 def _video_size(body: Mapping[str, Any], ratio: float | None) -> tuple[int, int]:

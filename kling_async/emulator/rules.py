@@ -57,7 +57,7 @@ def _is_storyboard(body: Body) -> bool:
 
 
 def _shots_break(body: Body) -> bool:
-    shots = body.get("multi_prompt", []) if _is_storyboard(body) else []
+    shots: list[Mapping[str, Any]] = body.get("multi_prompt", []) if _is_storyboard(body) else []
     # A pattern of digits has no upper bound, and neither would the number.
     seconds = [int(shot["duration"]) if len(shot["duration"]) <= 3 else 0 for shot in shots]
     in_order = [shot["index"] for shot in shots] == list(range(1, len(shots) + 1))

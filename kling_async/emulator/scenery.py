@@ -1,3 +1,5 @@
+# The hints of Pillow name types of libraries that it does not need and that are not there.
+# pyright: reportUnknownMemberType=false
 """
 Backgrounds: skies, hills, seas and shapes in a seeded palette, a little wider than the frame if a camera is to move.
 
@@ -72,7 +74,7 @@ def _sun(canvas: Image.Image, palette: Palette, random: Random, *, y: float) -> 
     glow = radius * 7
     # The gradient of Pillow reaches the corners of its square; the glow must be gone at the edges already.
     halo = ImageChops.invert(Image.radial_gradient("L").resize((glow, glow))).point(
-        lambda value: max(value - 75, 0) ** 2 // 190
+        [max(value - 75, 0) ** 2 // 190 for value in range(256)]
     )
     canvas.paste(palette.light, (centre[0] - glow // 2, centre[1] - glow // 2), halo)
     box = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)

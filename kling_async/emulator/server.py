@@ -20,7 +20,7 @@ from .accounts import Account
 from .answers import Answers
 from .checks import Accepted, check, prompts_of, read_json, words_in
 from .clock import LoopClock
-from .documents import served_document
+from .documents import Name, served_document
 from .endpoints import ENDPOINTS, Endpoint
 from .files import FileShelf, refuse_token, serve
 from .inputs import PictureStore
@@ -81,7 +81,7 @@ class Server:
         response.headers["Date"] = formatdate(self._clock.date(), usegmt=True)
 
     async def _document(self, _: web.Request) -> web.Response:
-        rows = [(endpoint.document, endpoint.path) for endpoint in ENDPOINTS]
+        rows: list[tuple[Name, str]] = [(endpoint.document, endpoint.path) for endpoint in ENDPOINTS]
         return web.json_response(served_document(rows, self._origin()))
 
     async def _file(self, request: web.Request) -> web.Response:

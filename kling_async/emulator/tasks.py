@@ -32,7 +32,7 @@ class EmulatedTask:
     pictures: Mapping[str, Picture] = attrs.field(repr=False)
     price: Decimal | None
     course: Course
-    _now: Callable[[], float] = attrs.field(repr=False)
+    _now: Callable[[], float] = attrs.field(repr=False, alias="now")
 
     @property
     def status(self) -> str:

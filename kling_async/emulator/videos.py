@@ -1,3 +1,5 @@
+# The hints of av name types of libraries that it does not need and that are not there.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 """
 Videos as files: a camera glides over one wide picture while a light line shows how far the clip is. MP4, H.264, AAC.
 
@@ -51,7 +53,8 @@ def _film(file: Path, camera: Camera, work: VideoWork, random: Random) -> None:
         video = _video_stream(container, work)
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono") if work.sound else None
         for number in range(work.frames):
-            frame = VideoFrame.from_image(camera.frame(number))
+            picture = camera.frame(number)
+            frame: VideoFrame = VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]  # av forgot to type it
             frame.pts, frame.time_base = number, Fraction(1, work.fps)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
