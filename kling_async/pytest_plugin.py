@@ -44,8 +44,8 @@ async def kling_emulator(
     """A running emulator that belongs to this test, a thousand times as fast as the real thing."""
     from kling_async.emulator import Emulator
 
-    marker = request.node.get_closest_marker("kling_emulator")
-    options = {"speed": SPEED, **kling_emulator_options, **(marker.kwargs if marker else {})}
+    marker: pytest.Mark | None = request.node.get_closest_marker("kling_emulator")
+    options: dict[str, Any] = {"speed": SPEED, **kling_emulator_options, **(marker.kwargs if marker else {})}
     async with Emulator(**options) as emulator:
         yield emulator
 

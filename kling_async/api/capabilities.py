@@ -1,0 +1,106 @@
+"""Which model can do what, as the vendor's capability maps say. Data only; a model not listed here may do anything.
+
+State of spring 2026 with the dated additions, from the video map in `video-audio-general.md` section 4 and the image
+map in `image-account.md` section 8 of the API documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import attrs
+
+Mode = Literal["std", "pro", "4k"]
+
+_BOTH: Final = frozenset({"std", "pro"})
+_ALL: Final = frozenset({"std", "pro", "4k"})
+_PRO: Final = frozenset({"pro"})
+_NONE: Final = frozenset[str]()
+
+
+@attrs.frozen(kw_only=True)
+class VideoModel:
+    """A video model. A set of modes says in which of them a feature exists."""
+
+    text: frozenset[str] = _BOTH
+    """Text to video."""
+    image: frozenset[str] = _BOTH
+    """Image to video."""
+    mode_field: bool = True
+    """Whether the model takes `mode` at all."""
+    seconds: tuple[int, ...] = (5, 10)
+    both_frames: frozenset[str] = _NONE
+    """First and last frame together."""
+    last_frame: frozenset[str] = _NONE
+    """A last frame alone."""
+    frames_silent: bool = False
+    """Whether both frames exclude sound."""
+    frames_seconds: tuple[int, ...] | None = None
+    """Lengths to which both frames are limited."""
+    camera_text: frozenset[str] = _NONE
+    """Camera control in text to video, 5 s."""
+    camera_image: frozenset[str] = _NONE
+    """Camera control in image to video, 5 s, `simple` only."""
+    brush: frozenset[str] = _NONE
+    """Motion brush, 5 s."""
+    sound: frozenset[str] = _NONE
+    voices: frozenset[str] = _NONE
+    """Voices in image to video."""
+    multi_shot: bool = False
+    elements: bool = False
+    cfg_scale: bool = False
+
+
+VIDEO_MODELS: Final[Mapping[str, VideoModel]] = {
+    "kling-v1": VideoModel(
+        both_frames=_BOTH, frames_seconds=(5,), camera_text=frozenset({"std"}), brush=_BOTH, cfg_scale=True
+    ),
+    "kling-v1-5": VideoModel(
+        text=_NONE, both_frames=_PRO, last_frame=_PRO, camera_image=_PRO, brush=_PRO, cfg_scale=True
+    ),
+    "kling-v1-6": VideoModel(both_frames=_PRO, last_frame=_PRO, cfg_scale=True),
+    "kling-v2-master": VideoModel(mode_field=False),
+    "kling-v2-1": VideoModel(text=_NONE, both_frames=_PRO),
+    "kling-v2-1-master": VideoModel(mode_field=False),
+    "kling-v2-5-turbo": VideoModel(both_frames=_PRO),
+    "kling-v2-6": VideoModel(both_frames=_PRO, frames_silent=True, sound=_PRO, voices=_PRO),
+    "kling-v3": VideoModel(
+        text=_ALL,
+        image=_ALL,
+        seconds=tuple(range(3, 16)),
+        both_frames=_ALL,
+        sound=_ALL,
+        voices=_ALL,  # one table allows them, the maps do not; passed through
+        multi_shot=True,
+        elements=True,
+    ),
+}
+
+
+@attrs.frozen(kw_only=True)
+class ImageModel:
+    """A model of `images.generate`."""
+
+    text: bool = True
+    """Text to image."""
+    wide_from_text: bool = True
+    """21:9 in text to image."""
+    resolutions: tuple[str, ...] = ("1k",)
+    image_fidelity: bool = False
+    human_fidelity: bool = False
+    image_reference: bool = False
+    needs_reference: bool = False
+    """Whether a picture must come with `image_reference`."""
+    elements: bool = False
+
+
+# The maps of spring and of September 2026 disagree on which models take the reference and fidelity fields: both pass.
+IMAGE_MODELS: Final[Mapping[str, ImageModel]] = {
+    "kling-v1": ImageModel(image_fidelity=True, wide_from_text=False),
+    "kling-v1-5": ImageModel(image_fidelity=True, human_fidelity=True, image_reference=True, needs_reference=True),
+    "kling-v2": ImageModel(resolutions=("1k", "2k")),
+    "kling-v2-new": ImageModel(text=False),
+    "kling-v2-1": ImageModel(resolutions=("1k", "2k"), image_fidelity=True, human_fidelity=True, image_reference=True),
+    "kling-v3": ImageModel(resolutions=("1k", "2k"), elements=True),
+}

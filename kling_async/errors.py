@@ -1,0 +1,391 @@
+"""Everything kling_async raises on purpose, and which code of the vendor means which of it.
+
+KlingError
+├── MissingCredentials, ClientClosed
+├── InvalidRequest (also ValueError)        refused here, before anything is sent
+├── ConnectionFailed                        nothing reached the vendor
+│   └── RequestTimeout (also TimeoutError)  no answer in time
+├── ApiError                                the vendor refused
+│   ├── BadRequest (also InvalidRequest)    1200 1201
+│   │   └── TaskNotFound, DuplicateTask     1201, told apart by the message
+│   ├── AuthenticationError                 1000 1001 1002 1003 1004
+│   ├── PermissionDenied                    1103
+│   ├── NotFound                            1202 1203
+│   ├── AccountError                        1100
+│   │   └── BalanceError                    1101 1102
+│   ├── IPNotAllowed                        1304
+│   ├── PolicyError                         1300
+│   │   └── ContentRefused                  1301
+│   ├── RateLimited                         1302
+│   │   └── SlotsExceeded                   1303
+│   └── ServerError                         5000
+│       ├── ServiceUnavailable              5001
+│       └── ServiceTimeout                  5002
+├── ResponseError                           an answer that makes no sense
+├── SlotsUnavailable (also TimeoutError)    no slot in time; nothing was sent
+├── SubmitUnknown                           a create whose outcome could not be settled
+├── TaskFailed
+├── TaskTimeout (also TimeoutError)
+├── TaskLost
+├── DownloadError
+│   └── ExpiredResult, UnsafeURL
+└── WebhookError
+
+No error holds a request, a header or a credential, so that none can leak through a log, a pickle or a traceback.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from .handle import TaskHandle, TaskRef
+    from .models import Task
+
+__all__ = [
+    "AccountError",
+    "ApiError",
+    "AuthenticationError",
+    "BadRequest",
+    "BalanceError",
+    "ClientClosed",
+    "ConnectionFailed",
+    "ContentRefused",
+    "DownloadError",
+    "DuplicateTask",
+    "ExpiredResult",
+    "IPNotAllowed",
+    "InvalidRequest",
+    "KlingError",
+    "MissingCredentials",
+    "NotFound",
+    "PermissionDenied",
+    "PolicyError",
+    "RateLimited",
+    "RequestTimeout",
+    "ResponseError",
+    "ServerError",
+    "ServiceTimeout",
+    "ServiceUnavailable",
+    "SlotsExceeded",
+    "SlotsUnavailable",
+    "SubmitUnknown",
+    "TaskFailed",
+    "TaskLost",
+    "TaskNotFound",
+    "TaskTimeout",
+    "UnsafeURL",
+    "WebhookError",
+]
+
+E = TypeVar("E", bound=Exception)
+
+
+class KlingError(Exception):
+    """Base of every error in this package."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only constructors do not survive Exception's own way of pickling; state does.
+        return _rebuilt, (type(self), self.args, self.__getstate__())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    def __copy__(self) -> Self:
+        """A twin without a traceback, so that one failure can be raised to many waiters."""
+        twin = _rebuilt(type(self), self.args, self.__dict__)
+        twin.__cause__ = self.__cause__
+        return twin
+
+
+def _rebuilt(kind: type[E], args: tuple[object, ...], state: Mapping[str, object]) -> E:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class MissingCredentials(KlingError):
+    """No access key and secret key, and no API key, were given or found in the environment."""
+
+
+class ClientClosed(KlingError):
+    """The client was used after `close()`."""
+
+
+class InvalidRequest(KlingError, ValueError):
+    """A value that the vendor's documents rule out; refused here, before anything was sent."""
+
+    field: str | None = None
+    """The parameter at fault, in the vendor's spelling; dotted for nested ones."""
+    rule: str | None = None
+    """What the documents ask for."""
+    value: object = None
+    """What was given."""
+
+    def __init__(self, field: str, rule: str, value: object = None) -> None:
+        super().__init__(f"{field}: {rule}; got {shown(value)}")
+        self.field, self.rule, self.value = field, rule, value
+
+
+class ConnectionFailed(KlingError):
+    """The vendor could not be reached, or the connection broke."""
+
+    may_have_been_created: bool = False
+    """True where bytes had left already, so that a create may have gone through."""
+
+    def __init__(self, message: str, *, may_have_been_created: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_been_created = may_have_been_created
+
+
+class RequestTimeout(ConnectionFailed, TimeoutError):
+    """The vendor gave no answer in time."""
+
+
+class ApiError(KlingError):
+    """The vendor understood the call and refused it, or failed to serve it."""
+
+    retryable: bool = False
+    """Whether the same call can succeed later without anything being changed."""
+    may_have_been_created: bool = False
+    """Whether a create that ended so can have made a task, which is then billed."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+        advice: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        named = "no code" if code is None else f"code {code}"
+        traced = f", request {request_id}" if request_id else ""
+        text = f"{message} ({named}, HTTP {status}{traced})" + (f". {advice}" if advice else "")
+        Exception.__init__(self, text)  # not super(): InvalidRequest, which stands next in BadRequest, takes a field
+        self.message = message
+        """The vendor's own words; for 1201 and 1203 the only place that names the field."""
+        self.code = code
+        """The service code, which decides; None where a gateway answered in its place."""
+        self.status = status
+        """The HTTP status."""
+        self.request_id = request_id
+        """What the vendor's support asks for."""
+        self.advice = advice
+        """What to do about it."""
+        self.retry_after = retry_after
+        """Seconds, where the answer carried a Retry-After."""
+
+
+class BadRequest(ApiError, InvalidRequest):
+    """A parameter the vendor does not accept (1200, 1201)."""
+
+
+class TaskNotFound(BadRequest):
+    """The vendor knows no task under this id (1201)."""
+
+
+class DuplicateTask(BadRequest):
+    """The `external_task_id` belongs to an earlier task; no second one was made (1201)."""
+
+
+class AuthenticationError(ApiError):
+    """The vendor did not accept the credentials (1000 to 1004)."""
+
+
+class PermissionDenied(ApiError):
+    """The account has no right to this API or model (1103)."""
+
+
+class NotFound(ApiError):
+    """No such method or resource, for instance a model (1202, 1203)."""
+
+
+class AccountError(ApiError):
+    """Something is wrong with the account (1100)."""
+
+
+class BalanceError(AccountError):
+    """The account is in arrears (1101), or its pack is used up or expired (1102)."""
+
+
+class IPNotAllowed(ApiError):
+    """The account's allow-list does not hold this address (1304)."""
+
+
+class PolicyError(ApiError):
+    """The platform's policy was triggered (1300)."""
+
+
+class ContentRefused(PolicyError):
+    """The content safety policy refused the input (1301)."""
+
+
+class RateLimited(ApiError):
+    """Requests come too fast (1302)."""
+
+    retryable = True
+
+
+class SlotsExceeded(RateLimited):
+    """More tasks at once than the pack allows (1303); waiting for one to end helps."""
+
+
+class ServerError(ApiError):
+    """The vendor failed (5000, or a gateway in front of it)."""
+
+    retryable = True
+    may_have_been_created = True
+
+
+class ServiceUnavailable(ServerError):
+    """Maintenance (5001)."""
+
+
+class ServiceTimeout(ServerError):
+    """The vendor timed out inside (5002); the likeliest to have made a task all the same."""
+
+
+class ResponseError(KlingError):
+    """An answer that makes no sense: not JSON, cut short, too long, or of a shape no document lists."""
+
+    may_have_been_created: bool = True
+
+    def __init__(
+        self, message: str, *, status: int | None = None, request_id: str | None = None, excerpt: str = ""
+    ) -> None:
+        where = "" if status is None else f" (HTTP {status}{f', request {request_id}' if request_id else ''})"
+        super().__init__(f"{message}{where}" + (f": {excerpt}" if excerpt else ""))
+        self.status = status
+        self.request_id = request_id
+        self.excerpt = excerpt
+        """The first words of the body, with anything like a credential or a signed link masked."""
+
+
+class SlotsUnavailable(KlingError, TimeoutError):
+    """No slot came free in time; nothing was sent."""
+
+
+class SubmitUnknown(KlingError):
+    """
+    A create whose outcome could not be settled: the task may exist and be billed.
+
+    `attach(external_task_id=...)` on the same endpoint finds it if it does.
+    """
+
+    def __init__(self, message: str, *, external_task_id: str) -> None:
+        super().__init__(f"{message}; the task may exist, look for it with attach(external_task_id={external_task_id!r})")
+        self.external_task_id = external_task_id
+
+
+class TaskFailed(KlingError):
+    """The task ended without a result; the reason is the vendor's (`task_status_msg`)."""
+
+    def __init__(self, task: Task[Any]) -> None:
+        super().__init__(f"task {task.id} failed: {task.message or 'the vendor gave no reason'}")
+        self.task = task
+
+
+class TaskTimeout(KlingError, TimeoutError):
+    """The waiting was over before the task: it still runs, may be billed, and can be awaited again."""
+
+    def __init__(self, handle: TaskHandle[Any], timeout: float) -> None:
+        super().__init__(f"task {handle.id or handle.external_task_id} is still {handle.status} after {timeout:g} s")
+        self.handle: TaskHandle[Any] | None = handle
+        """None in a copy that went through pickle, because a handle belongs to its client."""
+        self.ref: TaskRef = handle.ref
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "handle": None}
+
+
+class TaskLost(KlingError):
+    """The vendor has denied this task for longer than `Polling.patience` allows."""
+
+    def __init__(self, ref: TaskRef, *, seconds: float) -> None:
+        super().__init__(f"the vendor has known no task {ref.task_id or ref.external_task_id} for {seconds:.0f} s")
+        self.ref = ref
+
+
+class DownloadError(KlingError):
+    """A file could not be stored; what is finished stays on disk."""
+
+    def __init__(self, message: str, *, done: Sequence[Path] = (), failed: Sequence[DownloadError] = ()) -> None:
+        super().__init__(message)
+        self.done: tuple[Path, ...] = tuple(done)
+        self.failed: tuple[DownloadError, ...] = tuple(failed)
+
+
+class ExpiredResult(DownloadError):
+    """The link is no longer served; the vendor deletes results 30 days after the task."""
+
+
+class UnsafeURL(DownloadError):
+    """The address of a file is not one that may be fetched."""
+
+
+class WebhookError(KlingError):
+    """A callback that cannot be believed."""
+
+
+@attrs.frozen
+class Meaning:
+    """What a service code stands for."""
+
+    error: type[ApiError]
+    advice: str
+
+
+CODES: Final[Mapping[int, Meaning]] = {
+    1000: Meaning(AuthenticationError, "Check the access key and the secret key"),
+    1001: Meaning(AuthenticationError, "A proxy on the way may strip the Authorization header"),
+    1002: Meaning(AuthenticationError, "Check the keys, and that the base URL is of the region they were made for"),
+    1003: Meaning(AuthenticationError, "The local clock runs ahead of the vendor's; set it"),
+    1004: Meaning(AuthenticationError, "The local clock runs behind the vendor's; set it"),
+    1100: Meaning(AccountError, "Look at the account in the vendor's console"),
+    1101: Meaning(BalanceError, "Settle the open balance in the vendor's console"),
+    1102: Meaning(BalanceError, "Buy another resource pack; packs of images, video and try-on are separate"),
+    1103: Meaning(PermissionDenied, "Ask the vendor to open this API or model for the account"),
+    1200: Meaning(BadRequest, "Correct the parameters that the message names"),
+    1201: Meaning(BadRequest, "Correct the parameter that the message names"),
+    1202: Meaning(NotFound, "The path does not take this method; a newer kling_async may know better"),
+    1203: Meaning(NotFound, "The model or resource does not exist or was retired; name another"),
+    1300: Meaning(PolicyError, "Change the input; the platform's policy forbids it"),
+    1301: Meaning(ContentRefused, "Change the prompt or the picture; content safety refused it"),
+    1302: Meaning(RateLimited, "Send fewer requests per second"),
+    1303: Meaning(SlotsExceeded, "Wait for one of the account's running tasks to end, or buy more concurrency"),
+    1304: Meaning(IPNotAllowed, "Add this machine's address to the account's allow-list"),
+    5000: Meaning(ServerError, "Try again later"),
+    5001: Meaning(ServiceUnavailable, "The service is in maintenance; try again in some minutes"),
+    5002: Meaning(ServiceTimeout, "The service has a backlog; try again later"),
+}
+"""The vendor's table (General Information, Error Code). Each code stands in exactly one class."""
+
+GATEWAY: Final[Mapping[int, Meaning]] = {
+    401: Meaning(AuthenticationError, "Check the credentials"),
+    403: Meaning(PermissionDenied, "Something between here and the vendor refused the call"),
+    404: Meaning(NotFound, "Check the base URL"),
+    408: Meaning(ServerError, "Try again later"),
+    429: Meaning(RateLimited, "Send fewer requests per second"),
+}
+"""For answers without a code, which come from whatever stands in front of the vendor. Any 5xx is a `ServerError`."""
+
+MESSAGES: Final = (
+    (re.compile(r"task not found", re.IGNORECASE), TaskNotFound),
+    (re.compile(r"external.?task.?id.*already exist", re.IGNORECASE | re.DOTALL), DuplicateTask),
+)
+"""Words by which two special meanings of 1201 are told apart; the vendor gives them no code of their own."""
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """A value as an error message shows it: short, whatever it is."""
+    text = f"{len(value)} bytes" if isinstance(value, bytes | bytearray) else repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 24]}... ({len(text)} characters)"

@@ -1,0 +1,332 @@
+"""A task of the vendor's that you can await, follow, or leave alone.
+
+A handle holds the last snapshot and whoever waits for the next one. It sends nothing and has no timer: asking is the
+keeper's work, which pushes every snapshot it sees into the handle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from datetime import datetime
+from typing import Any, Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar, cast
+
+import attrs
+
+from .errors import InvalidRequest, KlingError, TaskLost, TaskTimeout
+from .models import Task, TaskStatus, succeeded
+
+__all__ = ["TaskHandle", "TaskRef"]
+
+R = TypeVar("R")
+
+Listener: TypeAlias = Callable[[Exception | None], None]
+"""Called at every change with None, or with the error that ends the watching."""
+
+
+@attrs.frozen(kw_only=True)
+class TaskRef:
+    """
+    What it takes to find a task again, in another process or after a restart. Plain data, no secrets.
+
+    `kling.attach(ref)` makes a handle of it.
+    """
+
+    endpoint: str
+    """The row's name, for instance `"videos.text_to_video"`."""
+    task_id: str | None = None
+    external_task_id: str | None = None
+    created_at: datetime | None = None
+    """Aware, on the vendor's clock; None before the first snapshot."""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.task_id and not self.external_task_id:
+            raise InvalidRequest("task_id", "a task is found by task_id or external_task_id, one must be given")
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` reads back."""
+        created = self.created_at.isoformat() if self.created_at else None
+        return json.dumps({**attrs.asdict(self), "created_at": created}, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; raises `InvalidRequest` for anything else."""
+        try:
+            match json.loads(text):
+                case {"endpoint": str(endpoint), **rest}:
+                    created = _text(rest.get("created_at"))
+                    return cls(
+                        endpoint=endpoint,
+                        task_id=_text(rest.get("task_id")),
+                        external_task_id=_text(rest.get("external_task_id")),
+                        created_at=datetime.fromisoformat(created) if created else None,
+                    )
+                case _:
+                    pass
+        except InvalidRequest:
+            raise
+        except (ValueError, TypeError):
+            pass  # not JSON, or fields of other types: the same mistake to whoever passed it
+        raise InvalidRequest("ref", "must be the JSON that TaskRef.to_json() writes", text)
+
+
+class Keeper(Protocol):
+    """Who asks the vendor on a handle's behalf."""
+
+    def watch(self, handle: TaskHandle[Any], /) -> None:
+        """Push news into the handle from now on; called once per listener, so it must be cheap to repeat."""
+        ...
+
+    def unwatch(self, handle: TaskHandle[Any], /) -> None:
+        """Nobody listens any more."""
+        ...
+
+    async def refresh(self, handle: TaskHandle[Any], /) -> None:
+        """Ask once, now, and push the answer."""
+        ...
+
+
+class TaskHandle(Generic[R]):
+    """
+    A task you can await: `task = await handle` gives the success or raises `TaskFailed`.
+
+    Any number of coroutines may wait; together they cost the vendor no more than one. Cancelling or timing out a waiter
+    stops the waiting only: the vendor has no cancel call, the task goes on, is billed and keeps its slot, and the
+    handle can be awaited again.
+    """
+
+    __slots__ = ("__weakref__", "_external_task_id", "_id", "_keeper", "_listeners", "_lost", "_task", "born", "endpoint")
+
+    def __init__(
+        self,
+        endpoint: str,
+        keeper: Keeper,
+        *,
+        task: Task[R | None] | None = None,
+        task_id: str | None = None,
+        external_task_id: str | None = None,
+        born: float | None = None,
+    ) -> None:
+        """Handles are made by the client: by a call, by `submit`, or by `attach`."""
+        self.endpoint = endpoint
+        """The row's name, for instance `"videos.text_to_video"`."""
+        self._keeper = keeper
+        self._task = task
+        self._id = task.id if task else task_id
+        self._external_task_id = external_task_id or (task.external_task_id if task else None)
+        self._listeners: list[Listener] | None = None
+        self._lost: TaskLost | None = None
+        self.born = born
+        """The loop's time when the task was made, or first asked for; what its age counts from."""
+
+    @property
+    def id(self) -> str | None:
+        """The vendor's `task_id`; None only before the first answer to a handle attached by `external_task_id`."""
+        return self._id
+
+    @property
+    def external_task_id(self) -> str | None:
+        """The caller's own id; every task made by this package has one."""
+        return self._external_task_id
+
+    @property
+    def status(self) -> TaskStatus:
+        """The status last seen, no request; `UNKNOWN` until first seen."""
+        return self._task.status if self._task else TaskStatus.UNKNOWN
+
+    @property
+    def done(self) -> bool:
+        """Whether the task was seen to end, well or badly."""
+        return self.status.final
+
+    @property
+    def latest(self) -> Task[R | None] | None:
+        """The last snapshot, no request; None until first seen (attached handles)."""
+        return self._task
+
+    @property
+    def ref(self) -> TaskRef:
+        """Plain data to store or send; `kling.attach(ref)` makes a handle of it again."""
+        return TaskRef(
+            endpoint=self.endpoint,
+            task_id=self._id,
+            external_task_id=self._external_task_id,
+            created_at=self._task.created_at if self._task else None,
+        )
+
+    def __repr__(self) -> str:
+        return f"<TaskHandle {self.endpoint} {self._id or self._external_task_id} {self.status}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a TaskHandle belongs to its client and cannot be pickled; store handle.ref instead")
+
+    def __await__(self) -> Generator[Any, Any, Task[R]]:
+        """Wait for the end without a limit; see `wait`."""
+        return self.wait().__await__()
+
+    async def wait(self, timeout: float | None = None) -> Task[R]:
+        """
+        Wait for the end, `timeout` seconds at most.
+
+        Raises `TaskFailed` when the task failed, `TaskTimeout` when the time is up (the task still runs, may be billed,
+        and can be awaited again), `TaskLost` when the vendor denies the task for good, `ClientClosed`, and
+        `AuthenticationError`, `AccountError`, `PermissionDenied` or `IPNotAllowed` when the vendor will not say.
+        Trouble that may pass (a 5xx, a cut connection, a rate limit) is waited out and never raised.
+        """
+        if timeout is None:
+            return await self._end()
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await self._end()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        raise TaskTimeout(self, timeout)
+
+    async def updates(self) -> AsyncGenerator[Task[R | None], None]:
+        """
+        Yield the latest snapshot, then every change as it is seen; the last one is final.
+
+        A failed task is data here, not an exception. Otherwise raises what `wait` raises.
+        """
+        news: deque[Task[R | None]] = deque()
+        wake = asyncio.Event()
+        trouble: list[Exception] = []
+
+        def listen(error: Exception | None) -> None:
+            if error is not None:
+                trouble.append(error)
+            elif self._task is not None:
+                news.append(self._task)
+            wake.set()
+
+        if self._task is not None:
+            listen(None)
+        self.listen(listen)
+        try:
+            while True:
+                await wake.wait()
+                wake.clear()
+                while news:
+                    task = news.popleft()
+                    yield task
+                    if task.status.final:
+                        return
+                if trouble:
+                    raise _own(trouble.pop())
+        finally:
+            self.unlisten(listen)
+
+    async def refresh(self) -> Task[R | None]:
+        """
+        Ask the vendor once, now, and return the snapshot.
+
+        Costs one free request, repeated only if it fails in a way that may pass.
+        """
+        await self._keeper.refresh(self)
+        return cast("Task[R | None]", self._task)
+
+    def listen(self, listener: Listener) -> None:
+        """Call *listener* at every change from now on. For the client's own rooms; users take `updates`."""
+        if self._listeners is None:
+            self._listeners = []
+        self._listeners.append(listener)
+        if not self.done:
+            self._keeper.watch(self)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Stop calling *listener*. With the last one gone, nobody asks the vendor any more."""
+        if self._listeners and listener in self._listeners:
+            self._listeners.remove(listener)
+            if not self._listeners:
+                self._listeners = None
+                self._keeper.unwatch(self)
+
+    def push(self, task: Task[R | None]) -> None:
+        """Take a snapshot in. Late or repeated news change nothing, and nothing follows a final status."""
+        known = self._task
+        if known is not None:
+            late = bool(known.updated_at and task.updated_at and task.updated_at < known.updated_at)
+            if known.status.final or late or task == known:
+                return
+        self._task, self._id, self._lost = task, task.id, None
+        if self._external_task_id is None:
+            self._external_task_id = task.external_task_id
+        self._tell(None)
+
+    def fail(self, error: Exception) -> None:
+        """End the waiting of everybody with *error*; the task itself is untouched and can be awaited again."""
+        if isinstance(error, TaskLost):
+            self._lost = error
+        self._tell(error)
+
+    def _tell(self, error: Exception | None) -> None:
+        for listener in tuple(self._listeners or ()):
+            listener(error)
+
+    async def _end(self) -> Task[R]:
+        while self._task is None or not self._task.status.final:
+            if self._lost is not None:
+                raise _own(self._lost)
+            await self._change()
+        return succeeded(self._task)
+
+    async def _change(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+
+        def listen(error: Exception | None) -> None:
+            if waiter.done():
+                return
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(_own(error))
+
+        self.listen(listen)
+        try:
+            await waiter
+        finally:
+            self.unlisten(listen)
+
+
+def _own(error: Exception) -> Exception:
+    # Each waiter raises its own copy: one exception raised many times would grow one endless traceback.
+    return copy.copy(error) if isinstance(error, KlingError) else error
+
+
+async def as_completed(handles: Iterable[TaskHandle[R]]) -> AsyncGenerator[TaskHandle[R], None]:
+    """Yield each handle once its task has ended, well, badly or lost, in the order seen. No task per handle."""
+    ended: asyncio.Queue[tuple[TaskHandle[R], Exception | None]] = asyncio.Queue()
+
+    def reporter(handle: TaskHandle[R]) -> Listener:
+        def listen(error: Exception | None) -> None:
+            if error is not None or handle.done:
+                ended.put_nowait((handle, None if isinstance(error, TaskLost) else error))
+
+        return listen
+
+    listening = [(handle, reporter(handle)) for handle in dict.fromkeys(handles)]
+    try:
+        for handle, listen in listening:
+            if handle.done:
+                ended.put_nowait((handle, None))
+            else:
+                handle.listen(listen)
+        for _ in listening:
+            handle, error = await ended.get()
+            if error is not None:
+                raise _own(error)
+            yield handle
+    finally:
+        for handle, listen in listening:
+            handle.unlisten(listen)
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(value)

@@ -1,0 +1,1 @@
+"""Files in, files out. Knows neither the client nor the engine."""

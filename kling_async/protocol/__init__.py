@@ -1,0 +1,1 @@
+"""How the vendor is spoken to, as values: no socket, no clock, no loop in here."""

@@ -1,0 +1,50 @@
+"""One HTTP exchange as a value: what to send, and how to read the answer. Describing it sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from ..media.inputs import Embedded
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Body: TypeAlias = "None | bool | int | float | str | Embedded | list[Body] | dict[str, Body]"
+"""JSON in which a local file may stand where its Base64 text will be."""
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What came back, before anybody looked into it."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Call(Generic[T_co]):
+    """A request that has not been sent."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    """Below the base URL, percent-encoded."""
+    read: Callable[[Json], T_co] = attrs.field(eq=False, repr=False)
+    """Makes the answer's `data` a value, or raises `ResponseError`."""
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    body: Mapping[str, Body] | None = attrs.field(default=None, repr=False)  # prompts are the user's, not the log's
+    repeatable: bool = True
+    """Whether sending it twice does no more than sending it once; false for everything that is billed."""
+
+
+class Sender(Protocol):
+    """Sends calls. Credentials, retries and sockets live behind this line."""
+
+    async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
+        """Return what the call reads, or raise a `KlingError`. `retry=False` asks once, however repeatable it is."""
+        ...

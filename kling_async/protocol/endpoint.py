@@ -1,0 +1,241 @@
+"""A row of the API: what an endpoint takes, what it gives, where it lives.
+
+A row stands on a resource class and describes; on an instance it binds to a backend, as a function binds to an object,
+and acts. Everything else that needs to know an endpoint (command line, batches, emulator tests) reads the row.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeAlias, TypeVar, cast, overload
+from urllib.parse import quote
+
+import attrs
+
+from ..errors import InvalidRequest, ResponseError, shown
+from ..handle import TaskHandle
+from ..models import BalanceDeduction, Task, TaskStatus
+from .call import Call, Json, Sender
+from .codec import decimal, dump, dumps, load, moment
+
+P = ParamSpec("P")
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+Pool: TypeAlias = Literal["video", "image", "try_on", "other"]
+"""The family of packs whose slots a task holds."""
+
+PAGES = 1000
+PAGE_SIZE = 500
+
+
+class Backend(Sender, Protocol):
+    """What a bound endpoint needs; the client's inside."""
+
+    async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
+        """Create a task."""
+        ...
+
+    async def find(self, row: TaskSpec[..., Any, R], task_id: str | None, external_task_id: str | None, /) -> Task[R | None]:
+        """Query one task by either id."""
+        ...
+
+    def attach(self, row: TaskSpec[..., Any, R], task_id: str | None, external_task_id: str | None, /) -> TaskHandle[R]:
+        """A handle for a task that exists already."""
+        ...
+
+
+@attrs.frozen
+class Resource:
+    """A group of endpoints that share a backend, for instance `client.videos`."""
+
+    backend: Backend = attrs.field(repr=False)
+
+
+def one_slot(_: object) -> int:
+    """The weight of a task that holds one slot."""
+    return 1
+
+
+class TaskSpec(Generic[P, Q, R]):
+    """One kind of task. Pure: its methods describe calls and read answers."""
+
+    def __init__(
+        self,
+        request: Callable[P, Q],
+        result: type[R],
+        path: str,
+        *,
+        pool: Pool,
+        weight: Callable[[Q], int] = one_slot,
+        query_by_external_id: bool = True,
+    ) -> None:
+        self.request = request
+        self.result = result
+        self.path = path
+        self.pool: Pool = pool
+        self.weight = weight
+        """How many slots a request holds."""
+        self.query_by_external_id = query_by_external_id
+        """Whether the documents say that one task can be queried by its external id; if not, the list is searched too."""
+        self.name = path
+        """Resource and attribute, for instance `"videos.text_to_video"`."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {self.path}>"
+
+    def create(self, request: Q, new_id: Callable[[], str]) -> tuple[str, Call[Task[R | None]]]:
+        """The call that makes a task, and the external id it carries: the request's own, else a new one."""
+        if isinstance(self.request, type) and not isinstance(request, self.request):
+            raise InvalidRequest("request", f"{self.name} takes a {self.request.__name__}", request)
+        body = dump(request)
+        external = body.get("external_task_id")
+        if not isinstance(external, str) or not external:
+            external = body["external_task_id"] = new_id()
+        return external, Call(method="POST", path=self.path, body=body, read=self.read, repeatable=False)
+
+    def query(self, either_id: str) -> Call[Task[R | None]]:
+        """The call that asks for one task; `task_id` and `external_task_id` share the place in the path."""
+        return Call(method="GET", path=f"{self.path}/{quote(either_id, safe='')}", read=self.read)
+
+    def page(self, number: int, size: int) -> Call[tuple[Task[R | None], ...]]:
+        """The call that asks for one page of the list."""
+        _within("page", number, PAGES)
+        _within("page_size", size, PAGE_SIZE)
+        query = {"pageNum": str(number), "pageSize": str(size)}
+        return Call(method="GET", path=self.path, query=query, read=self.read_page)
+
+    def read(self, data: Json) -> Task[R | None]:
+        """One task object, bare or as an array of one. Raises `ResponseError`."""
+        row = data[0] if isinstance(data, list) and len(data) == 1 else data
+        match row:
+            case {"task_id": str() | int() as task_id, "task_status": str() as status}:
+                return self._task(str(task_id), TaskStatus(status), cast("dict[str, Json]", row))
+            case _:
+                raise ResponseError(f"the answer is not a task: {shown(data)}")
+
+    def read_page(self, data: Json) -> tuple[Task[R | None], ...]:
+        """A page of the list; null is an empty one. Raises `ResponseError`."""
+        if data is None:
+            return ()
+        if not isinstance(data, list):
+            raise ResponseError(f"the answer is not a list of tasks: {shown(data)}")
+        return tuple(self.read(row) for row in data)
+
+    def _task(self, task_id: str, status: TaskStatus, row: Mapping[str, Json]) -> Task[R | None]:
+        result = load(self.result, row.get("task_result") or {}) if status is TaskStatus.SUCCEED else None
+        info, balance, message = row.get("task_info"), row.get("final_balance_deduction"), row.get("task_status_msg")
+        external = info.get("external_task_id") if isinstance(info, dict) else None
+        return Task(
+            id=task_id,
+            status=status,
+            result=result,
+            external_task_id=external if isinstance(external, str) and external else None,
+            message=message if isinstance(message, str) else "",
+            created_at=moment(row.get("created_at")),
+            updated_at=moment(row.get("updated_at")),
+            units=decimal(row.get("final_unit_deduction")),
+            balance=_balance(balance) if isinstance(balance, dict) else None,
+            json=dumps(row),
+        )
+
+
+class TaskEndpoint(TaskSpec[P, Q, R]):
+    """A row: a `TaskSpec` that stands on a resource class, and binds to its instances."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"{owner.__name__.lower()}.{name}"
+
+    @overload
+    def __get__(self, resource: None, owner: type[Resource]) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource, owner: type[Resource]) -> TaskMethod[P, Q, R]: ...
+    def __get__(self, resource: Resource | None, owner: type[Resource]) -> Self | TaskMethod[P, Q, R]:
+        return self if resource is None else TaskMethod(self, resource.backend)
+
+
+def _balance(row: Mapping[str, Json]) -> BalanceDeduction:
+    return BalanceDeduction(quota=decimal(row.get("quota")), list_price=decimal(row.get("list_price")))
+
+
+@attrs.frozen
+class TaskMethod(Generic[P, Q, R]):
+    """An endpoint with a backend behind it: call it to make a task."""
+
+    row: TaskSpec[P, Q, R]
+    _backend: Backend = attrs.field(repr=False)
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
+        """
+        Make a task from keyword arguments; returns as soon as the vendor has accepted it.
+
+        Billed by the vendor, failed tasks excepted. Bad input raises `InvalidRequest` before anything is sent, a refusal
+        the `ApiError` of its code. Never repeated on its own: where the outcome stays open (no answer, a 5xx, an
+        unreadable answer) `SubmitUnknown` names the `external_task_id` by which `attach` finds the task.
+        """
+        return await self.submit(self.row.request(*args, **kwargs))
+
+    async def submit(self, request: Q) -> TaskHandle[R]:
+        """Make a task from a request built earlier; otherwise as a call with keywords."""
+        return await self._backend.submit(self.row, request)
+
+    async def get(self, task_id: str | None = None, *, external_task_id: str | None = None) -> Task[R | None]:
+        """
+        One task as it stands now, by one of its two ids. One free query, repeated if it fails in a way that may pass.
+
+        Raises `TaskNotFound` where the vendor knows no such task. Where the documents promise no query by external id,
+        the newest 2,000 tasks of the list are searched as well.
+        """
+        return await self._backend.find(self.row, *_one_of(task_id, external_task_id))
+
+    async def list(self, *, page: int = 1, page_size: int = 30) -> tuple[Task[R | None], ...]:
+        """
+        One page of this endpoint's tasks, `page` 1 to 1000, `page_size` 1 to 500. One free query.
+
+        The vendor gives no total and states no order (newest first, as far as is known); past the end it is empty.
+        """
+        return await self._backend.send(self.row.page(page, page_size))
+
+    async def iterate(self, *, page_size: int = 100) -> AsyncGenerator[Task[R | None], None]:
+        """All of this endpoint's tasks, page by page. Rows that move to a later page meanwhile are not given twice."""
+        seen = set[str]()
+        for page in range(1, PAGES + 1):
+            tasks = await self.list(page=page, page_size=page_size)
+            for task in tasks:
+                if task.id not in seen:
+                    seen.add(task.id)
+                    yield task
+            if len(tasks) < page_size:
+                return
+
+    def attach(self, task_id: str | None = None, *, external_task_id: str | None = None) -> TaskHandle[R]:
+        """
+        A handle for a task made elsewhere, for instance before a restart. Sends nothing by itself.
+
+        Whether the task exists shows when the handle is awaited or refreshed.
+        """
+        return self._backend.attach(self.row, *_one_of(task_id, external_task_id))
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Let `help()` and notebooks show the real parameters."""
+        return inspect.signature(cast("type[Any]", self.row.request).__attrs_init__).replace(return_annotation=TaskHandle)
+
+
+def _one_of(task_id: str | None, external_task_id: str | None) -> tuple[str | None, str | None]:
+    _filled("task_id", task_id)
+    _filled("external_task_id", external_task_id)
+    if (task_id is None) == (external_task_id is None):
+        raise InvalidRequest("task_id", "give exactly one of task_id and external_task_id", task_id)
+    return task_id, external_task_id
+
+
+def _filled(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise InvalidRequest(name, "must be a text that is not empty", value)
+
+
+def _within(name: str, value: object, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidRequest(name, f"must be a whole number between 1 and {most}", value)

@@ -1,0 +1,108 @@
+"""What surrounds every answer: the envelope, and the many shapes of failure. Bytes in; data or an error out.
+
+The service code decides, not the HTTP status: some gateways answer 200 with a code, and 429 covers permanent refusals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from ..errors import CODES, GATEWAY, MESSAGES, ApiError, BadRequest, Meaning, ResponseError, ServerError
+from .call import Answer, Json
+from .codec import loads
+
+Mask: TypeAlias = Callable[[str], str]
+"""Takes known secrets out of a text."""
+
+_EXCERPT = 200
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_DELICATE = (
+    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1***"),
+    (re.compile(r"\beyJ[\w-]+(\.[\w-]+)*"), "***"),
+    (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),  # signed links are bearer-like
+    (re.compile(r"(?i)((?:secret|token|password|api_?key|access_?key)\w*[\"']?\s*[:=]\s*[\"']?)[^\s\"',&}]+"), r"\1***"),
+)
+
+
+def unwrap(answer: Answer, mask: Mask) -> Json:
+    """The `data` of a successful answer; raises the `ApiError` of its code, or `ResponseError`."""
+    decoded = _decoded(answer.body)
+    envelope = decoded if isinstance(decoded, dict) else {}
+    code = _number(envelope.get("code"))
+    if code == 0 and answer.status < 300:
+        return envelope.get("data")
+    if code or answer.status >= 400:
+        raise refusal(answer, envelope, mask, code=code or None)
+    if answer.status >= 300:
+        raise _nonsense("a redirect, which no call of the vendor's answers; check the base URL", answer, mask)
+    if decoded is None:
+        raise _nonsense("the answer is not JSON, or was cut short", answer, mask)
+    raise _nonsense("the answer is not the vendor's envelope of code, message and data", answer, mask)
+
+
+def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: int | None) -> ApiError:
+    """The error that a code, or in its absence an HTTP status, stands for."""
+    meaning = CODES.get(code, Meaning(ApiError, "")) if code is not None else _gateway(answer.status)
+    message = envelope.get("message")
+    text = excerpt(message.encode(), mask) if isinstance(message, str) and message else ""
+    if not text:
+        said = excerpt(answer.body, mask) if not envelope else ""
+        text = "the vendor gave no message" if envelope else f"not the vendor's words but a gateway's: {said or 'an empty body'}"
+    kind = meaning.error
+    if code == 1201:
+        kind = next((special for words, special in MESSAGES if words.search(text)), BadRequest)
+    error = kind(
+        text,
+        code=code,
+        status=answer.status,
+        request_id=_request_id(answer, envelope),
+        advice=meaning.advice,
+        retry_after=_seconds(answer.headers.get("Retry-After")),
+    )
+    if kind is ApiError and answer.status >= 500:  # a code nobody has seen: the status tells whose fault it was
+        error.retryable = error.may_have_been_created = True
+    return error
+
+
+def excerpt(body: bytes, mask: Mask) -> str:
+    """The first readable words of a body, without markup, secrets or signed links."""
+    text = _MARKUP.sub(" ", body[: 16 * _EXCERPT].decode("utf-8", "replace"))
+    text = mask(" ".join(text.split()))
+    for pattern, replacement in _DELICATE:
+        text = pattern.sub(replacement, text)
+    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
+
+
+def _decoded(body: bytes) -> Json:
+    try:
+        return loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _number(code: Json) -> int | None:
+    if isinstance(code, str) and code.isdecimal():
+        return int(code)
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _gateway(status: int) -> Meaning:
+    fallback = Meaning(ServerError, "Try again later") if status >= 500 else Meaning(ApiError, "")
+    return GATEWAY.get(status, fallback)
+
+
+def _nonsense(message: str, answer: Answer, mask: Mask) -> ResponseError:
+    return ResponseError(
+        message, status=answer.status, request_id=_request_id(answer, {}), excerpt=excerpt(answer.body, mask)
+    )
+
+
+def _request_id(answer: Answer, envelope: Mapping[str, Json]) -> str | None:
+    named = envelope.get("request_id")
+    return named if isinstance(named, str) and named else answer.headers.get("X-Request-Id")
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header and header.strip().isdecimal() else None

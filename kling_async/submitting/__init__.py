@@ -1,0 +1,1 @@
+"""How a task is made, and what became of the attempt."""

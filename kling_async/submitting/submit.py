@@ -1,0 +1,48 @@
+"""One create, sent once: accepted, refused, or unknown. Never repeated here, because a repeat may be paid for twice.
+
+Every create carries an external id, so that a lost answer is a question and not a loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import ApiError, ConnectionFailed, ResponseError, SubmitUnknown
+
+if TYPE_CHECKING:
+    from ..protocol.call import Call, Sender
+
+T = TypeVar("T")
+
+log = logging.getLogger("kling_async.submitting")
+
+
+def new_id() -> str:
+    """An external id that nobody else has: 96 random bits in letters and digits, since the vendor names no alphabet."""
+    return f"k{secrets.token_hex(12)}"
+
+
+async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> T:
+    """
+    Make a task of the endpoint *name* by a call that carries *external_id*; returns its first snapshot.
+
+    Raises the `ApiError` of a refusal, `ConnectionFailed` where nothing was sent, and `SubmitUnknown` where the task may
+    exist. A cancelled create cannot be taken back: the log names the id under which to look for it.
+    """
+    try:
+        return await sender.send(call)
+    except asyncio.CancelledError:
+        log.warning(
+            "a create of %s was cancelled while under way; if the task exists, attach(external_task_id=%r) finds it",
+            name,
+            external_id,
+            extra={"kling.external_task_id": external_id},
+        )
+        raise
+    except (ApiError, ConnectionFailed, ResponseError) as error:
+        if not error.may_have_been_created:
+            raise
+        raise SubmitUnknown(f"{name}: {error}", external_task_id=external_id) from error

@@ -1,0 +1,176 @@
+"""Who we are to the vendor: an API key, or tokens signed with a key pair. Nothing here prints, stores or pickles a secret.
+
+Tokens are JWTs as the vendor's page General Information describes them: HS256, `iss`, `exp` half an hour ahead, `nbf` a
+little back. One is kept and used until five minutes before it ends.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NoReturn, Self, TypeAlias
+
+import attrs
+import jwt
+
+from ..errors import InvalidRequest, MissingCredentials
+
+LIFE: Final = 1800
+"""Seconds a token is good for, as in the vendor's sample."""
+EARLY: Final = 300
+"""Seconds before its end at which a token is replaced."""
+_BACK: Final = 30  # seconds our clock may run ahead of the vendor's before a fresh token is "not yet valid"
+
+ACCESS_KEY, SECRET_KEY, API_KEY = "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY"
+
+
+class Secret:
+    """A text that shows itself to nobody who does not ask for it by name."""
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: object, *, name: str = "secret") -> None:
+        # The value stays out of the message: InvalidRequest would show it.
+        if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable() or " " in text:
+            raise InvalidRequest(name, "must be a text of printable characters without spaces", Hidden())
+        self.__text = text
+
+    def reveal(self) -> str:
+        """The text itself. Use it inside one expression, so that no frame keeps it in a local."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self.__text.encode(), other.__text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self.__text)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled; pass credentials anew in the other process")
+
+
+class Hidden:
+    """Stands where a value must not be shown."""
+
+    def __repr__(self) -> str:
+        return "a value that is not shown"
+
+
+class AccessKey:
+    """An access key and its secret key, from the vendor's console; calls are signed with a token made of them."""
+
+    __slots__ = ("access_key", "secret_key")
+
+    def __init__(self, access_key: str, secret_key: str) -> None:
+        """Both as the console shows them."""
+        self.access_key = Secret(access_key, name="access_key")
+        self.secret_key = Secret(secret_key, name="secret_key")
+
+    def __repr__(self) -> str:
+        return "AccessKey('***', '***')"
+
+    def bearer(self, now: float) -> tuple[Secret, float]:
+        """A token made at *now* (Unix seconds), and when to replace it."""
+        start = int(now)
+        token = jwt.encode(  # pyright: ignore[reportUnknownMemberType]  # a key type of the optional cryptography package
+            {"iss": self.access_key.reveal(), "exp": start + LIFE, "nbf": start - _BACK},
+            self.secret_key.reveal(),
+            algorithm="HS256",
+            headers={"typ": "JWT"},
+        )
+        return Secret(token), start + LIFE - EARLY
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must never be seen."""
+        return (self.secret_key, self.access_key)
+
+
+class ApiKey:
+    """A static key from the vendor's console, sent as it is (offered since 2026-06-17)."""
+
+    __slots__ = ("api_key",)
+
+    def __init__(self, api_key: str) -> None:
+        """As the console shows it."""
+        self.api_key = Secret(api_key, name="api_key")
+
+    def __repr__(self) -> str:
+        return "ApiKey('***')"
+
+    def bearer(self, now: float) -> tuple[Secret, float]:
+        """The key itself; it never needs replacing."""
+        del now
+        return self.api_key, float("inf")
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must never be seen."""
+        return (self.api_key,)
+
+
+Keys: TypeAlias = AccessKey | ApiKey
+Credentials: TypeAlias = Keys | Callable[[], Awaitable[Keys]]
+"""Keys, or a coroutine function that fetches them, for instance from a vault. It is asked again before a token ends."""
+
+
+def credentials(
+    access_key: str | None, secret_key: str | None, api_key: str | None, environ: Mapping[str, str] = os.environ
+) -> Keys:
+    """The keys given; else those of the environment. Raises `MissingCredentials` naming the three variables."""
+    if api_key is not None and (access_key is not None or secret_key is not None):
+        raise InvalidRequest("api_key", "give either api_key, or access_key and secret_key", Hidden())
+    if api_key is None and access_key is None and secret_key is None:
+        access_key, secret_key, api_key = (environ.get(name) or None for name in (ACCESS_KEY, SECRET_KEY, API_KEY))
+    if access_key is not None and secret_key is not None:
+        return AccessKey(access_key, secret_key)
+    if api_key is not None:
+        return ApiKey(api_key)
+    raise MissingCredentials(
+        f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}, or pass access_key and secret_key, or api_key"
+    )
+
+
+@attrs.define
+class Authorizer:
+    """Hands out the current bearer value, and hides everything secret in a text."""
+
+    source: Credentials = attrs.field(repr=False)
+    clock: Callable[[], float] = time.time
+    _token: Secret | None = attrs.field(default=None, init=False, repr=False)
+    _since: float = attrs.field(default=0.0, init=False)
+    _until: float = attrs.field(default=0.0, init=False)
+    _seen: tuple[Secret, ...] = attrs.field(default=(), init=False, repr=False)
+
+    async def bearer(self) -> Secret:
+        """The current token; made anew when it nears its end."""
+        now = self.clock()
+        if self._token is None or not self._since <= now < self._until:  # also when the clock was set back
+            keys = self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source()
+            self._since = now
+            self._token, self._until = keys.bearer(now)
+            self._seen = (*keys.secrets(), self._token)
+        return self._token
+
+    def mask(self, text: str) -> str:
+        """The text without any secret this client has used."""
+        for secret in self._seen:
+            text = text.replace(secret.reveal(), "***")
+        return text
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("credentials cannot be pickled; pass them anew in the other process")

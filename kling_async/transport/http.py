@@ -1,0 +1,179 @@
+"""One aiohttp session: a request in, an answer out. Knows neither codes nor retries nor what a task is.
+
+Redirects are refused, TLS is on, cookies are dropped, bodies are capped. aiohttp's errors never leave this module: they
+hold the request and with it the token. They are told apart here by whether bytes can have reached the vendor, because
+that decides whether a create may have gone through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from .. import __version__
+from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, RequestTimeout, ResponseError
+from ..media.inputs import embeds, filled
+from ..protocol.call import Answer
+from ..protocol.codec import dumps
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..protocol.call import Call
+    from .auth import Secret
+
+MAX_BODY: Final = 16 * 1024 * 1024
+"""Bytes of an API answer; a page of 500 tasks has well under one million."""
+SINGAPORE: Final = "https://api-singapore.klingai.com"
+_KEPT: Final = ("Retry-After", "X-Request-Id", "Date", "Content-Type")
+_AGENT: Final = f"kling-async/{__version__}"
+
+
+def base_url(text: str) -> URL:
+    """A checked base URL: https, or http to this very machine; without user, query or fragment."""
+    try:
+        url = URL(text.rstrip("/"))
+    except (ValueError, AttributeError, TypeError):
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+        raise InvalidRequest("base_url", "must be an absolute URL without query and fragment", text)
+    if url.user or url.password:
+        raise InvalidRequest("base_url", "must not hold a user or password")
+    if url.scheme != "https" and not is_loopback(url):
+        raise InvalidRequest("base_url", "must be https; plain http is for loopback addresses only", text)
+    return url
+
+
+def is_loopback(url: URL) -> bool:
+    """Whether the host is this machine by its very name, without asking DNS."""
+    host = url.host or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@attrs.define
+class HTTP:
+    """Exchanges calls for answers over one session, made at the first call and closed by `close`."""
+
+    base: URL
+    timeout: aiohttp.ClientTimeout
+    borrowed: aiohttp.ClientSession | None = None
+    """A session of the caller's; used, and never closed here."""
+    _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    async def close(self) -> None:
+        """Close what was opened here, and refuse all further calls."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def exchange(self, call: Call[Any], bearer: Secret) -> Answer:
+        """Send once and return whatever came back, or raise `ConnectionFailed`, `RequestTimeout` or `ResponseError`."""
+        body = await _encoded(call)
+        session = self._opened()
+        trouble: Exception
+        try:
+            async with session.request(
+                call.method,
+                self.base.joinpath(call.path.lstrip("/"), encoded=True),
+                params=call.query,
+                data=body,
+                headers={
+                    "Authorization": f"Bearer {bearer.reveal()}",
+                    "Content-Type": "application/json",
+                    "User-Agent": _AGENT,
+                },
+                allow_redirects=False,
+                timeout=self.timeout,
+            ) as response:
+                status = response.status
+                headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
+                content = await _read(response)
+        except asyncio.CancelledError as error:
+            # The frames inside aiohttp hold the token; whoever prints this traceback with locals shall not see it.
+            error.__context__ = None
+            raise error.with_traceback(None) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            trouble = error
+        except RuntimeError as error:
+            if not session.closed:
+                raise
+            trouble = error
+        else:
+            if content is None:
+                raise ResponseError(
+                    f"the answer is longer than {MAX_BODY:,} bytes",
+                    status=status,
+                    request_id=headers.get("X-Request-Id"),
+                )
+            return Answer(status=status, headers=headers, body=content)
+        self._fail(call, trouble, session)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClientClosed("the client is closed; make a new KlingClient")
+        if self.borrowed is not None:
+            return self.borrowed
+        if self._session is None:
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        return self._session
+
+    def _fail(self, call: Call[Any], trouble: Exception, session: aiohttp.ClientSession) -> NoReturn:
+        # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
+        where = f"{call.method} {self.base.origin()}{call.path}"
+        kind, words = type(trouble).__name__, _words(trouble)
+        if self._closed or session.closed:
+            raise ClientClosed(f"the session was closed during {where}")
+        if isinstance(trouble, aiohttp.ConnectionTimeoutError):
+            raise RequestTimeout(f"no connection to the vendor in time: {where}")
+        if isinstance(trouble, TimeoutError):
+            raise RequestTimeout(f"no answer in time: {where}", may_have_been_created=True)
+        if isinstance(trouble, aiohttp.ClientConnectorError):
+            raise ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
+        if isinstance(trouble, aiohttp.ClientPayloadError):
+            raise ResponseError(f"the answer was cut short: {where}: {kind}")
+        raise ConnectionFailed(f"the connection broke: {where}: {kind}: {words}", may_have_been_created=True)
+
+
+async def _encoded(call: Call[Any]) -> bytes | None:
+    if call.body is None:
+        return None
+    if embeds(call.body):
+        return await asyncio.to_thread(lambda: dumps(filled(call.body)))
+    return dumps(call.body)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body, or None where it is longer than any answer of the vendor's."""
+    declared = response.content_length
+    if declared is not None and declared <= MAX_BODY and "Content-Encoding" not in response.headers:
+        return await response.read()
+    parts = bytearray()
+    async for part in response.content.iter_any():
+        parts += part
+        if len(parts) > MAX_BODY:
+            response.close()
+            return None
+    return bytes(parts)
+
+
+def _words(trouble: Exception) -> str:
+    # The text of an OSError names an address at most; other errors of aiohttp may quote headers, and keep silent.
+    inner = trouble.os_error if isinstance(trouble, aiohttp.ClientConnectorError) else trouble
+    if isinstance(inner, OSError):
+        return inner.strerror or str(inner.errno or "no reason given")
+    return "no reason given"
