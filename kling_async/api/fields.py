@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, Ty
 import attrs
 
 from ..errors import InvalidRequest, shown
-from ..media.inputs import MediaInput, PictureLimits, bare, check_picture
+from ..media.inputs import PictureLimits, bare, check_picture
 
 T = TypeVar("T")
 
@@ -199,9 +199,9 @@ def nested(doc: str, item: type, *, default: Any = _UNSET) -> Any:
 def sequence(doc: str, item: type, *, minimum: int = 0, maximum: int | None = None, default: Any = _UNSET) -> Any:
     """A list of objects, or of mappings with their fields. An empty one counts as not given where none is needed."""
 
-    def convert(name: str, value: object) -> object:
+    def convert(name: str, value: Any) -> object:
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise InvalidRequest(name, f"must be a list of {item.__name__}", cast("object", value))
+            raise InvalidRequest(name, f"must be a list of {item.__name__}", value)
         items = tuple(_nested(f"{name}[{at}]", item, each) for at, each in enumerate(cast("Iterable[object]", value)))
         return items if items or default is _UNSET else None
 

@@ -1,7 +1,8 @@
 """
 The emulator's own time: it begins at the wall clock and goes on with the loop's time.
 
-So a test that lets the loop jump an hour sees tasks an hour older, and nothing here ever sleeps.
+So a test that lets the loop jump an hour sees tasks an hour older, and nothing here ever sleeps. It begins when it is
+first asked for, not when the emulator starts: a loop's clock may be set back between a fixture and its test.
 """
 
 from __future__ import annotations
@@ -10,6 +11,17 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import attrs
+
+
+@attrs.frozen
+class Beginning:
+    """The same moment on the three clocks involved."""
+
+    wall: float
+    loop: float
+    monotonic: float
+
 
 class LoopClock:
     """Seconds since 1970 as the tasks know them."""
@@ -17,13 +29,12 @@ class LoopClock:
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._loop = asyncio.get_running_loop()
-        self._zero = self._loop.time()
-        self._monotonic_zero = time.monotonic()
-        self._epoch = wall()
+        self._began: Beginning | None = None
 
     def now(self) -> float:
         """The time that tasks and files live by."""
-        return self._epoch + (self._loop.time() - self._zero)
+        began = self._beginning()
+        return began.wall + (self._loop.time() - began.loop)
 
     def date(self) -> float:
         """
@@ -32,8 +43,14 @@ class LoopClock:
         It follows a wall clock that is set anew, because clients correct their tokens by it; it follows the loop,
         because clients compare it with ``created_at``.
         """
-        jumped = (self._loop.time() - self._zero) - (time.monotonic() - self._monotonic_zero)
+        began = self._beginning()
+        jumped = (self._loop.time() - began.loop) - (time.monotonic() - began.monotonic)
         return self._wall() + jumped
+
+    def _beginning(self) -> Beginning:
+        if self._began is None:
+            self._began = Beginning(self._wall(), self._loop.time(), time.monotonic())
+        return self._began
 
 
 def milliseconds(seconds: float) -> int:
