@@ -84,7 +84,9 @@ class _Inside:
         if watcher is None:
             schedule = PlainSchedule(self.polling, self.random)
             row = ROWS[endpoint]
-            watcher = Watcher(endpoint, row.pool, self._ask, schedule, self.polling, self.random)
+            watcher = Watcher(
+                endpoint, row.pool, self._ask, schedule=schedule, polling=self.polling, random=self.random
+            )
             self.watchers[endpoint] = watcher
         return watcher
 
@@ -222,24 +224,7 @@ class KlingClient:
             for file in files:
                 jobs.append((file, f"{base}-{taken[base]}"))
                 taken[base] += 1
-        fetched = await asyncio.gather(
-            *(self._downloader.fetch(file, folder, named) for file, named in jobs), return_exceptions=True
-        )
-        done = [path for path in fetched if isinstance(path, Path)]
-        for stored in fetched:
-            if isinstance(stored, DownloadError):
-                failed.append(stored)
-            elif isinstance(stored, BaseException):
-                raise stored
-        if len(failed) == 1 and not done:
-            raise failed[0]
-        if failed:
-            raise DownloadError(
-                f"{len(failed)} of {len(failed) + len(done)} files could not be stored; first: {failed[0]}",
-                done=done,
-                failed=failed,
-            )
-        return done
+        return await self._downloader.fetch_all(jobs, folder, failed)
 
 
 async def _files(item: Downloadable) -> tuple[str | None, tuple[File, ...]]:

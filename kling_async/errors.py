@@ -282,7 +282,9 @@ class SubmitUnknown(KlingError):
     """
 
     def __init__(self, message: str, *, external_task_id: str) -> None:
-        super().__init__(f"{message}; the task may exist, look for it with attach(external_task_id={external_task_id!r})")
+        super().__init__(
+            f"{message}; the task may exist, look for it with attach(external_task_id={external_task_id!r})"
+        )
         self.external_task_id = external_task_id
 
 

@@ -98,7 +98,17 @@ class TaskHandle(Generic[R]):
     handle can be awaited again.
     """
 
-    __slots__ = ("__weakref__", "_external_task_id", "_id", "_keeper", "_listeners", "_lost", "_task", "born", "endpoint")
+    __slots__ = (
+        "__weakref__",
+        "_external_task_id",
+        "_id",
+        "_keeper",
+        "_listeners",
+        "_lost",
+        "_task",
+        "born",
+        "endpoint",
+    )
 
     def __init__(
         self,

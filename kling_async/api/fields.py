@@ -200,8 +200,9 @@ def sequence(doc: str, item: type, *, minimum: int = 0, maximum: int | None = No
     """A list of objects, or of mappings with their fields. An empty one counts as not given where none is needed."""
 
     def convert(name: str, value: Any) -> object:
+        given: object = value
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise InvalidRequest(name, f"must be a list of {item.__name__}", value)
+            raise InvalidRequest(name, f"must be a list of {item.__name__}", given)
         items = tuple(_nested(f"{name}[{at}]", item, each) for at, each in enumerate(cast("Iterable[object]", value)))
         return items if items or default is _UNSET else None
 
@@ -238,7 +239,11 @@ def frozen(cls: type[T]) -> type[T]:
 
 def _own_first(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
     # What a request is about comes before what all requests have, in help() as on the command line.
-    depth = {name: at for at, base in reversed(list(enumerate(cls.__mro__))) for name in vars(base).get("__annotations__", ())}
+    depth = {
+        name: at
+        for at, base in reversed(list(enumerate(cls.__mro__)))
+        for name in vars(base).get("__annotations__", ())
+    }
     return sorted(fields, key=lambda field: depth[field.name])
 
 
@@ -269,7 +274,10 @@ class Checked:
         return ()
 
     def __repr__(self) -> str:
-        given = ((field.name, getattr(self, field.name)) for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self))))
+        given = (
+            (field.name, getattr(self, field.name))
+            for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
+        )
         return f"{type(self).__name__}({', '.join(f'{name}={shown(value)}' for name, value in given if value)})"
 
 
@@ -307,7 +315,8 @@ class TaskRequest(Checked):
 
     callback_url: str | None = url("Where the vendor posts every change of status.", default=None)
     external_task_id: str | None = text(
-        "Your own id, unique within the account; the task can be found by it. One is made if you give none.", default=None
+        "Your own id, unique within the account; the task can be found by it. One is made if you give none.",
+        default=None,
     )
     extra: Mapping[str, object] = attrs.field(
         factory=dict[str, object], validator=attrs.validators.deep_mapping(attrs.validators.instance_of(str))

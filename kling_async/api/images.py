@@ -26,7 +26,9 @@ from .fields import (
     text,
 )
 
-ImageModelName: TypeAlias = Literal["kling-v1", "kling-v1-5", "kling-v2", "kling-v2-new", "kling-v2-1", "kling-v3"] | str
+ImageModelName: TypeAlias = (
+    Literal["kling-v1", "kling-v1-5", "kling-v2", "kling-v2-new", "kling-v2-1", "kling-v3"] | str
+)
 ImageRatio: TypeAlias = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9"]
 
 
@@ -49,7 +51,9 @@ class GenerateImage(TaskRequest):
     )
     image_fidelity: float | None = number("How closely to follow image (vendor's default 0.5).", 0, 1, default=None)
     human_fidelity: float | None = number("How closely to follow the face (vendor's default 0.45).", 0, 1, default=None)
-    element_list: Elements | None = sequence("Elements to show, with image at most 10.", ElementRef, maximum=10, default=None)
+    element_list: Elements | None = sequence(
+        "Elements to show, with image at most 10.", ElementRef, maximum=10, default=None
+    )
     resolution: Literal["1k", "2k"] | None = choice("Size class (vendor's default 1k).", "1k", "2k", default=None)
     n: int | None = integer("How many pictures (vendor's default 1).", 1, 9, default=None)
     aspect_ratio: ImageRatio | None = choice(

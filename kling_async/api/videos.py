@@ -60,8 +60,12 @@ class CameraConfig(Checked):
 
     horizontal: float | None = number("Left (negative) or right.", -10, 10, default=None)
     vertical: float | None = number("Down (negative) or up.", -10, 10, default=None)
-    pan: float | None = number("Turn left (negative) or right; documents of 2025 say down or up.", -10, 10, default=None)
-    tilt: float | None = number("Turn down (negative) or up; documents of 2025 say left or right.", -10, 10, default=None)
+    pan: float | None = number(
+        "Turn left (negative) or right; documents of 2025 say down or up.", -10, 10, default=None
+    )
+    tilt: float | None = number(
+        "Turn down (negative) or up; documents of 2025 say left or right.", -10, 10, default=None
+    )
     roll: float | None = number("Roll counter-clockwise (negative) or clockwise.", -10, 10, default=None)
     zoom: float | None = number("Narrow the view (negative) or widen it.", -10, 10, default=None)
 
@@ -84,7 +88,9 @@ class CameraControl(Checked):
     def rules(self) -> Iterable[Rule]:
         """`config` goes with `simple`, and with nothing else."""
         simple = self.type == "simple"
-        yield Rule("config", "is required for type simple and must be left out for the others", simple == bool(self.config))
+        yield Rule(
+            "config", "is required for type simple and must be left out for the others", simple == bool(self.config)
+        )
 
 
 @frozen
@@ -128,7 +134,9 @@ class _VideoRequest(TaskRequest):
     )
     negative_prompt: str | None = text("What to avoid.", max_length=2500, default=None)
     voice_list: Voices | None = sequence("Voices that the prompt cites.", VoiceRef, maximum=2, default=None)
-    sound: Literal["on", "off"] | None = choice("Whether to make sound (vendor's default off).", "on", "off", default=None)
+    sound: Literal["on", "off"] | None = choice(
+        "Whether to make sound (vendor's default off).", "on", "off", default=None
+    )
     cfg_scale: float | None = number("How closely to follow the prompt (vendor's default 0.5).", 0, 1, default=None)
     mode: VideoMode | None = choice(
         "std is 720p, pro 1080p, 4k native 4K (vendor's default std).", "std", "pro", "4k", default=None
@@ -177,7 +185,9 @@ class _VideoRequest(TaskRequest):
         yield Rule("cfg_scale", f"is not supported by {name}", model.cfg_scale or self.cfg_scale is None)
         yield Rule(
             "sound",
-            f"on needs mode {' or '.join(sorted(model.sound))} with {name}" if model.sound else f"is not made by {name}",
+            f"on needs mode {' or '.join(sorted(model.sound))} with {name}"
+            if model.sound
+            else f"is not made by {name}",
             self.sound != "on" or mode in model.sound,
         )
 
@@ -258,16 +268,28 @@ class ImageToVideo(_VideoRequest):
         moves = mode in model.camera_image and simple and self.length == 5
         right_length = model.frames_seconds is None or self.length in model.frames_seconds
         yield Rule("mode", f"{mode} is not offered by {name} in image to video", mode in model.image)
-        yield Rule("image_tail", f"with image is not supported by {name} in {mode}", not both or mode in model.both_frames)
-        yield Rule("image_tail", f"without image is not supported by {name} in {mode}", not last or mode in model.last_frame)
+        yield Rule(
+            "image_tail", f"with image is not supported by {name} in {mode}", not both or mode in model.both_frames
+        )
+        yield Rule(
+            "image_tail", f"without image is not supported by {name} in {mode}", not last or mode in model.last_frame
+        )
         yield Rule("duration", f"must be 5 seconds for {name} with two frames", not both or right_length)
-        yield Rule("sound", f"must be off for {name} with two frames", not (both and model.frames_silent and self.sound == "on"))
+        yield Rule(
+            "sound",
+            f"must be off for {name} with two frames",
+            not (both and model.frames_silent and self.sound == "on"),
+        )
         yield Rule(
             "camera_control",
             "is only supported in pro mode with 5 s duration, type simple and kling-v1-5",
             self.camera_control is None or moves,
         )
-        yield Rule("static_mask", f"is not supported by {name} in {mode} with {self.length} s", not brush or (mode in model.brush and self.length == 5))
+        yield Rule(
+            "static_mask",
+            f"is not supported by {name} in {mode} with {self.length} s",
+            not brush or (mode in model.brush and self.length == 5),
+        )
         yield Rule("element_list", f"is not supported by {name}", model.elements or not self.element_list)
         yield Rule("voice_list", f"is not supported by {name} in {mode}", not self.voice_list or mode in model.voices)
 

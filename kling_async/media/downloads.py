@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, NoReturn
+from typing import IO, TYPE_CHECKING, Final
 
 import aiohttp
 import attrs
@@ -109,7 +109,29 @@ class Downloader:
                 raise DownloadError(f"{part} cannot be written: {error.strerror}") from error
             else:
                 return path
-        self._fail(trouble, url)
+        raise self._error(trouble, url)
+
+    async def fetch_all(
+        self, jobs: Iterable[tuple[File, str]], directory: Path, failed: Iterable[DownloadError]
+    ) -> list[Path]:
+        """Store many files, each under its stem. One `DownloadError` tells of all that failed, now or before."""
+        outcomes = await asyncio.gather(
+            *(self.fetch(file, directory, stem) for file, stem in jobs), return_exceptions=True
+        )
+        done, trouble = list[Path](), list(failed)
+        for outcome in outcomes:
+            if isinstance(outcome, Path):
+                done.append(outcome)
+            elif isinstance(outcome, DownloadError):
+                trouble.append(outcome)
+            else:
+                raise outcome
+        if len(trouble) == 1 and not done:
+            raise trouble[0]
+        if trouble:
+            summary = f"{len(trouble)} of {len(trouble) + len(done)} could not be stored; first: {trouble[0]}"
+            raise DownloadError(summary, done=done, failed=trouble)
+        return done
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -140,7 +162,8 @@ class Downloader:
         async with session.get(url, allow_redirects=False) as response:
             if response.status in _GONE:
                 raise ExpiredResult(
-                    f"{_plain(url)} is gone (HTTP {response.status}); results are kept for 30 days, a new query may give a new link"
+                    f"{_plain(url)} is gone (HTTP {response.status}); results are kept for 30 days, "
+                    "within which a new query may give a new link"
                 )
             if response.status != 200:
                 raise DownloadError(f"{_plain(url)} answered HTTP {response.status}")
@@ -169,11 +192,11 @@ class Downloader:
             raise DownloadError(f"{_plain(url)} was cut short: {received:,} of {expected:,} bytes")
         return extension
 
-    def _fail(self, trouble: Exception, url: URL) -> NoReturn:
+    def _error(self, trouble: Exception, url: URL) -> DownloadError | ClientClosed:
         if self._closed:
-            raise ClientClosed(f"the client was closed while {_plain(url)} was under way")
+            return ClientClosed(f"the client was closed while {_plain(url)} was under way")
         # Rebuilt without cause: aiohttp's errors quote the signed address.
-        raise DownloadError(f"{_plain(url)} could not be fetched: {type(trouble).__name__}")
+        return DownloadError(f"{_plain(url)} could not be fetched: {type(trouble).__name__}")
 
 
 def writable(directory: str | os.PathLike[str]) -> Path:

@@ -34,7 +34,9 @@ _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # carry the 
 class Embedded:
     """A file that becomes Base64 text inside a JSON body when the request is sent, not before."""
 
-    source: bytes | Path = attrs.field(repr=lambda source: f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
+    source: bytes | Path = attrs.field(
+        repr=lambda source: f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
+    )
 
     def text(self) -> str:
         """The Base64 text. Reads the file; call it off the loop."""
@@ -162,6 +164,8 @@ def _check_content(field: str, file: BinaryIO, size: int, value: MediaInput, lim
         raise InvalidRequest(field, "must be a complete PNG or JPEG, this one has no readable header", value)
     width, height = measured
     if min(width, height) < limits.min_side:
-        raise InvalidRequest(field, f"must have sides of at least {limits.min_side} pixels, has {width}x{height}", value)
+        raise InvalidRequest(
+            field, f"must have sides of at least {limits.min_side} pixels, has {width}x{height}", value
+        )
     if not limits.min_ratio <= width / height <= limits.max_ratio:
         raise InvalidRequest(field, f"must be between 1:2.5 and 2.5:1, is {width}x{height}", value)

@@ -25,7 +25,7 @@ class Polling:
     """How tasks that somebody waits for are followed. Queries are free."""
 
     max_lag: float | None = attrs.field(default=None, validator=_seconds)
-    """Seconds between two looks at a task at most, and so the longest its end can go unnoticed while the vendor answers."""
+    """Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers."""
     patience: float = attrs.field(default=60.0, validator=_seconds)
     """Seconds for which the vendor may deny a task before it counts as lost."""
 

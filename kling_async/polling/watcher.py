@@ -51,7 +51,9 @@ class _Watched:
 class Watcher:
     """Follows the tasks of one endpoint."""
 
-    def __init__(self, name: str, pool: Pool, ask: Ask, schedule: Schedule, polling: Polling, random: random.Random) -> None:
+    def __init__(
+        self, name: str, pool: Pool, ask: Ask, *, schedule: Schedule, polling: Polling, random: random.Random
+    ) -> None:
         self._name = name
         self._pool: Pool = pool
         self._ask_vendor = ask
@@ -79,7 +81,7 @@ class Watcher:
         self._put(watched, 0.0 if unseen else self._schedule.gap(self._pool, loop.time() - handle.born))
         if self._task is None or self._task.done():
             self._wake = asyncio.Event()
-            self._task = loop.create_task(self._run(), name=f"kling_async watcher of {self._name}")
+            self._task = loop.create_task(self._run(self._wake), name=f"kling_async watcher of {self._name}")
         elif self._wake is not None:
             self._wake.set()
 
@@ -102,16 +104,15 @@ class Watcher:
         due = asyncio.get_running_loop().time() + pause
         heapq.heappush(self._due, (due, next(self._order), watched))
 
-    async def _run(self) -> None:
-        assert self._wake is not None
+    async def _run(self, wake: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._watched:
-                self._wake.clear()
+                wake.clear()
                 until = self._start_questions(loop.time())
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(until):
-                        await self._wake.wait()
+                        await wake.wait()
         except Exception as error:  # a mistake of ours must not leave anybody waiting for ever
             for handle in tuple(self._watched):
                 handle.fail(error)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
-Body: TypeAlias = "None | bool | int | float | str | Embedded | list[Body] | dict[str, Body]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Body: TypeAlias = "bool | int | float | str | Embedded | list[Body] | dict[str, Body] | None"
 """JSON in which a local file may stand where its Base64 text will be."""
 
 

@@ -37,7 +37,9 @@ class Backend(Sender, Protocol):
         """Create a task."""
         ...
 
-    async def find(self, row: TaskSpec[..., Any, R], task_id: str | None, external_task_id: str | None, /) -> Task[R | None]:
+    async def find(
+        self, row: TaskSpec[..., Any, R], task_id: str | None, external_task_id: str | None, /
+    ) -> Task[R | None]:
         """Query one task by either id."""
         ...
 
@@ -78,7 +80,7 @@ class TaskSpec(Generic[P, Q, R]):
         self.weight = weight
         """How many slots a request holds."""
         self.query_by_external_id = query_by_external_id
-        """Whether the documents say that one task can be queried by its external id; if not, the list is searched too."""
+        """Whether one task is documented to be found by its external id; if not, the list is searched too."""
         self.name = path
         """Resource and attribute, for instance `"videos.text_to_video"`."""
 
@@ -170,8 +172,8 @@ class TaskMethod(Generic[P, Q, R]):
         """
         Make a task from keyword arguments; returns as soon as the vendor has accepted it.
 
-        Billed by the vendor, failed tasks excepted. Bad input raises `InvalidRequest` before anything is sent, a refusal
-        the `ApiError` of its code. Never repeated on its own: where the outcome stays open (no answer, a 5xx, an
+        Billed, failed tasks excepted. Bad input raises `InvalidRequest` before anything is sent, a
+        refusal the `ApiError` of its code. Never repeated on its own: where the outcome stays open (no answer, a 5xx, an
         unreadable answer) `SubmitUnknown` names the `external_task_id` by which `attach` finds the task.
         """
         return await self.submit(self.row.request(*args, **kwargs))
@@ -220,7 +222,9 @@ class TaskMethod(Generic[P, Q, R]):
     @property
     def __signature__(self) -> inspect.Signature:
         """Let `help()` and notebooks show the real parameters."""
-        return inspect.signature(cast("type[Any]", self.row.request).__attrs_init__).replace(return_annotation=TaskHandle)
+        return inspect.signature(cast("type[Any]", self.row.request).__attrs_init__).replace(
+            return_annotation=TaskHandle
+        )
 
 
 def _one_of(task_id: str | None, external_task_id: str | None) -> tuple[str | None, str | None]:

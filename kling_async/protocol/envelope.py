@@ -22,7 +22,10 @@ _DELICATE = (
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1***"),
     (re.compile(r"\beyJ[\w-]+(\.[\w-]+)*"), "***"),
     (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),  # signed links are bearer-like
-    (re.compile(r"(?i)((?:secret|token|password|api_?key|access_?key)\w*[\"']?\s*[:=]\s*[\"']?)[^\s\"',&}]+"), r"\1***"),
+    (
+        re.compile(r"(?i)((?:secret|token|password|api_?key|access_?key)\w*[\"']?\s*[:=]\s*[\"']?)[^\s\"',&}]+"),
+        r"\1***",
+    ),
 )
 
 
@@ -49,7 +52,11 @@ def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: i
     text = excerpt(message.encode(), mask) if isinstance(message, str) and message else ""
     if not text:
         said = excerpt(answer.body, mask) if not envelope else ""
-        text = "the vendor gave no message" if envelope else f"not the vendor's words but a gateway's: {said or 'an empty body'}"
+        text = (
+            "the vendor gave no message"
+            if envelope
+            else f"not the vendor's words but a gateway's: {said or 'an empty body'}"
+        )
     kind = meaning.error
     if code == 1201:
         kind = next((special for words, special in MESSAGES if words.search(text)), BadRequest)

@@ -29,8 +29,8 @@ async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> 
     """
     Make a task of the endpoint *name* by a call that carries *external_id*; returns its first snapshot.
 
-    Raises the `ApiError` of a refusal, `ConnectionFailed` where nothing was sent, and `SubmitUnknown` where the task may
-    exist. A cancelled create cannot be taken back: the log names the id under which to look for it.
+    Raises the `ApiError` of a refusal, `ConnectionFailed` where nothing was sent, and `SubmitUnknown` where the task
+    may exist. A cancelled create cannot be taken back: the log names the id under which to look for it.
     """
     try:
         return await sender.send(call)

@@ -1,4 +1,4 @@
-"""Who we are to the vendor: an API key, or tokens signed with a key pair. Nothing here prints, stores or pickles a secret.
+"""Who we are to the vendor: an API key, or tokens signed with a key pair. No secret is printed, stored or pickled here.
 
 Tokens are JWTs as the vendor's page General Information describes them: HS256, `iss`, `exp` half an hour ahead, `nbf` a
 little back. One is kept and used until five minutes before it ends.
@@ -141,7 +141,8 @@ def credentials(
     if api_key is not None:
         return ApiKey(api_key)
     raise MissingCredentials(
-        f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}, or pass access_key and secret_key, or api_key"
+        f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}, "
+        "or pass access_key and secret_key, or api_key"
     )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 import attrs
 from yarl import URL
 
 from .. import __version__
-from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, RequestTimeout, ResponseError
+from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, KlingError, RequestTimeout, ResponseError
 from ..media.inputs import embeds, filled
 from ..protocol.call import Answer
 from ..protocol.codec import dumps
@@ -121,7 +121,8 @@ class HTTP:
                     request_id=headers.get("X-Request-Id"),
                 )
             return Answer(status=status, headers=headers, body=content)
-        self._fail(call, trouble, session)
+        # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
+        raise self._error(call, trouble, session)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -132,21 +133,20 @@ class HTTP:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         return self._session
 
-    def _fail(self, call: Call[Any], trouble: Exception, session: aiohttp.ClientSession) -> NoReturn:
-        # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
+    def _error(self, call: Call[Any], trouble: Exception, session: aiohttp.ClientSession) -> KlingError:
         where = f"{call.method} {self.base.origin()}{call.path}"
         kind, words = type(trouble).__name__, _words(trouble)
         if self._closed or session.closed:
-            raise ClientClosed(f"the session was closed during {where}")
+            return ClientClosed(f"the session was closed during {where}")
         if isinstance(trouble, aiohttp.ConnectionTimeoutError):
-            raise RequestTimeout(f"no connection to the vendor in time: {where}")
+            return RequestTimeout(f"no connection to the vendor in time: {where}")
         if isinstance(trouble, TimeoutError):
-            raise RequestTimeout(f"no answer in time: {where}", may_have_been_created=True)
+            return RequestTimeout(f"no answer in time: {where}", may_have_been_created=True)
         if isinstance(trouble, aiohttp.ClientConnectorError):
-            raise ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
+            return ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
         if isinstance(trouble, aiohttp.ClientPayloadError):
-            raise ResponseError(f"the answer was cut short: {where}: {kind}")
-        raise ConnectionFailed(f"the connection broke: {where}: {kind}: {words}", may_have_been_created=True)
+            return ResponseError(f"the answer was cut short: {where}: {kind}")
+        return ConnectionFailed(f"the connection broke: {where}: {kind}: {words}", may_have_been_created=True)
 
 
 async def _encoded(call: Call[Any]) -> bytes | None:

@@ -1,0 +1,66 @@
+"""What can be run here: `nox -l` lists it. Each session makes its own environment from uv.lock."""
+
+from __future__ import annotations
+
+import nox
+from nox_uv import session
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["tests", "types", "lint", "examples"]
+nox.options.reuse_venv = "yes"
+
+PATHS = ("kling_async", "tests", "benchmarks", "examples", "noxfile.py")
+
+
+@session(uv_extras=["cli", "emulator"])
+def demo(s: nox.Session) -> None:
+    """Turn a dozen prompts into pictures, videos and a page to look at, without a key."""
+    s.run("kling", "demo", *s.posargs)
+
+
+@session(uv_groups=["tests"], uv_all_extras=True)
+def tests(s: nox.Session) -> None:
+    """Run the whole suite, in random order."""
+    s.run("pytest", *s.posargs)
+
+
+@session(uv_groups=["tests"], uv_all_extras=True)
+def coverage(s: nox.Session) -> None:
+    """Measure which branches the suite reaches."""
+    s.run("coverage", "run", "-m", "pytest", *s.posargs)
+    s.run("coverage", "report")
+
+
+@session(uv_groups=["types", "bench", "lint"], uv_all_extras=True)
+def types(s: nox.Session) -> None:
+    """Read everything with two strict type checkers, then ask how complete the public types are."""
+    s.run("mypy", "--strict")
+    s.run("pyright", "--pythonpath", ".nox/types/bin/python")
+    # Completeness is asked of the package as it is installed, not of the checkout.
+    s.run_install("uv", "pip", "install", "--quiet", "--no-deps", "--reinstall", ".")
+    with s.chdir(s.create_tmp()):
+        python = s.bin + "/python"
+        s.run("pyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", "kling_async", silent=False)
+
+
+@session(uv_groups=["lint"])
+def lint(s: nox.Session) -> None:
+    """Check style, the direction of imports, and the workflow."""
+    s.run("ruff", "check", *PATHS)
+    s.run("ruff", "format", "--check", *PATHS)
+    s.run("lint-imports", "--no-logo")
+    s.run("zizmor", "--offline", "--quiet", ".github/workflows")
+
+
+@session(uv_groups=["tests"], uv_all_extras=True)
+def examples(s: nox.Session) -> None:
+    """Run every example against an emulator."""
+    s.run("pytest", "tests/test_examples.py", *s.posargs)
+
+
+@session(uv_groups=["bench"], uv_extras=["emulator"])
+def bench(s: nox.Session) -> None:
+    """Print the tables of the benchmarks; compare ratios inside one table only."""
+    for name in s.posargs or ("overhead", "memory", "imports"):
+        s.run("python", f"benchmarks/{name}.py")
