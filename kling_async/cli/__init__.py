@@ -1,0 +1,27 @@
+"""The `kling` command. Importing this costs nothing: the parser, the terminal and the client come in when it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+_EXTRA = frozenset({"cyclopts", "jinja2", "rich"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command line and return its exit code; arguments default to those of the process.
+
+    0 all went well · 1 the vendor or the network failed · 2 bad input, refused before anything was sent · 3 the time was
+    up, the task goes on · 4 the task failed or its content was refused · 130 interrupted.
+    """
+    try:
+        from .app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        print(f"the kling command needs {error.name}: install kling-async[cli]", file=sys.stderr)
+        return 2
+    return run(sys.argv[1:] if arguments is None else arguments)

@@ -1,0 +1,72 @@
+"""The commands, put together, and the one place where a run begins and ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from cyclopts import App, CycloptsError
+
+from .. import __version__
+from ..errors import KlingError
+from . import tasks
+from .create import groups
+from .demo import demo
+from .failures import Exit, Failure, explain
+from .serve import emulator
+from .shell import Shell
+
+HELP: Final = (
+    "Pictures and videos from words, with the Kling AI API.\n\n"
+    "Keys come from KLING_ACCESS_KEY and KLING_SECRET_KEY, or from KLING_API_KEY. "
+    "Without a key, try kling demo, or add --emulator."
+)
+EXIT_CODES: Final = """Exit codes:
+  0    all went well
+  1    the vendor or the network failed
+  2    bad input or usage; nothing was sent
+  3    the time was up; the task goes on
+  4    the task failed, or its content was refused
+  130  interrupted"""
+
+
+def application() -> App:
+    """The parser with every command."""
+    app = App(
+        name="kling",
+        help=HELP,
+        help_epilogue=EXIT_CODES,
+        help_format="plaintext",
+        version=f"kling_async {__version__}",
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    for group in (*groups(), tasks.app):
+        app.command(group)
+    app.command(emulator)
+    app.command(demo)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. A mistake of ours keeps its traceback; everything else has a panel."""
+    # What the package logs is told here in other words; without a handler Python would print it to stderr.
+    logging.getLogger("kling_async").addHandler(logging.NullHandler())
+    try:
+        code = application()(list(arguments))
+    except CycloptsError as error:
+        return Shell(json="--json" in arguments).fail(_usage(error))
+    except KlingError as error:
+        return Shell(json="--json" in arguments).fail(explain(error))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _usage(error: CycloptsError) -> Failure:
+    return Failure(
+        type="Usage", title="Not sent: usage", message=str(error), advice="Add --help to see the options", exit=Exit.USAGE
+    )

@@ -1,0 +1,171 @@
+"""Options that commands share, and the client they ask for. Classes here are read by the parser, docstrings as help."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Final, Self
+
+import attrs
+from cyclopts import Group, Parameter
+
+from ..client import KlingClient
+from ..errors import InvalidRequest, KlingError, SubmitUnknown
+from ..handle import TaskRef
+from ..media.downloads import stem, writable
+from ..polling.schedule import Polling
+from .failures import Exit, Failure, explain
+from .shell import Shell
+
+SPEED: Final = 60.0
+"""How much faster than the real thing an emulator of our own runs: an image takes a third of a second."""
+_LAG: Final = 0.25
+_GONE: Final = "The emulator ends with this command, and the task with it"
+
+REQUEST = Group("Request", sort_key=1)
+RUNNING = Group("Running and storing", sort_key=2)
+CONNECTION = Group("Connection and output", sort_key=3)
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """Whom to talk to, and in which form to answer."""
+
+    emulator: Annotated[bool, Parameter(group=CONNECTION, negative=(), show_default=False)] = False
+    """Run against an emulator of its own: no key, no network, no cost."""
+    base_url: Annotated[str | None, Parameter(group=CONNECTION)] = None
+    """The vendor's address, or that of a running `kling emulator`; else KLING_BASE_URL."""
+    json: Annotated[bool, Parameter(group=CONNECTION, negative=(), show_default=False)] = False
+    """Print one JSON object per task, and nothing else; errors too."""
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncGenerator[KlingClient, None]:
+        """An open client. Raises `MissingCredentials` or `InvalidRequest` before anything is sent."""
+        if not self.emulator:
+            async with KlingClient(base_url=self.base_url) as kling:
+                yield kling
+            return
+        if self.base_url is not None:
+            raise InvalidRequest("base_url", "excludes --emulator, which has an address of its own", self.base_url)
+        from ..emulator import Emulator
+
+        async with Emulator(speed=SPEED) as emulator, emulator.client(polling=Polling(max_lag=_LAG)) as kling:
+            yield kling
+
+    def again(self, ref: TaskRef, directory: Path | None = None) -> str | None:
+        """The command that waits for a task; None where its emulator ends with this command."""
+        if self.emulator:
+            return None
+        which = [ref.task_id] if ref.task_id else ["--external-id", ref.external_task_id or ""]
+        where = ["--base-url", self.base_url] if self.base_url else []
+        store = ["-o", str(directory)] if directory else []
+        return shlex.join(["kling", "task", "wait", ref.endpoint, *which, *store, *where])
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """How long to wait, and where the files go."""
+
+    output: Annotated[Path, Parameter(alias="-o", group=RUNNING)] = Path()
+    """Directory for the files; made if need be."""
+    name: Annotated[str | None, Parameter(group=RUNNING)] = None
+    """Name of the files, without extension; else the task's id."""
+    no_download: Annotated[bool, Parameter(group=RUNNING, negative=(), show_default=False)] = False
+    """Print the addresses of the files instead of storing them."""
+    no_wait: Annotated[bool, Parameter(group=RUNNING, negative=(), show_default=False)] = False
+    """Print what finds the task again, and leave."""
+    timeout: Annotated[float | None, Parameter(group=RUNNING)] = None
+    """Seconds to wait; the task goes on after them."""
+
+    @property
+    def stores(self) -> bool:
+        """Whether files are to be stored."""
+        return not (self.no_download or self.no_wait)
+
+    async def check(self) -> None:
+        """Find out before anything is paid whether this can be done. Raises `InvalidRequest`."""
+        positive("timeout", self.timeout)
+        if self.stores:
+            await storable(self.output, self.name)
+
+
+def positive(name: str, value: float | None) -> None:
+    """Raise `InvalidRequest` for an amount that is zero, negative, or no number."""
+    if value is not None and not 0 < value < float("inf"):
+        raise InvalidRequest(name, "must be a number above zero", value)
+
+
+async def storable(directory: Path, name: str | None) -> None:
+    """Raise `InvalidRequest` where files of this name could not be stored there."""
+    if name is not None:
+        stem(name)
+    try:
+        await asyncio.to_thread(writable, directory)
+    except InvalidRequest as error:
+        trouble = error
+    else:
+        return
+    raise InvalidRequest("output", trouble.rule or "", str(directory))
+
+
+@attrs.define
+class Attempt:
+    """
+    One command at work: an error of the package becomes a panel (or JSON) and an exit code, an interruption a farewell.
+
+    `ref` is the task that lives on whatever happens here.
+    """
+
+    shell: Shell
+    connection: Connection
+    ref: TaskRef | None = None
+    directory: Path | None = None
+    """Where its files were to go."""
+    exit: Exit = Exit.OK
+
+    def __enter__(self) -> Self:
+        return self
+
+    def unsent(self, error: Exception) -> None:
+        """Forget the task of a create that raised *error*, unless the task may exist."""
+        if isinstance(error, KlingError) and not isinstance(error, SubmitUnknown):
+            self.ref = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        again = self.connection.again(self.ref, self.directory) if self.ref else None
+        match error:
+            case KlingError():
+                failure = explain(error)
+                if self.connection.emulator and failure.exit is Exit.TIMEOUT:
+                    failure = attrs.evolve(failure, advice=_GONE)
+                self.exit = self.shell.fail(failure, ref=self.ref, again=again)
+            case ModuleNotFoundError() if self.connection.emulator:
+                self.exit = self.shell.fail(no_emulator(error))
+            case asyncio.CancelledError() if self.ref:
+                self.shell.fail(_interrupted(again), ref=self.ref, again=again)
+                return False
+            case _:
+                return False
+        return True
+
+
+def no_emulator(error: ModuleNotFoundError) -> Failure:
+    """What to say where the emulator's extra is missing."""
+    return Failure(
+        type=type(error).__name__,
+        title="Not installed",
+        message=f"the emulator needs {error.name}",
+        advice="Install kling-async[emulator]",
+        exit=Exit.USAGE,
+    )
+
+
+def _interrupted(again: str | None) -> Failure:
+    fate = "The task goes on at the vendor's and is billed" if again else _GONE
+    return Failure(type="KeyboardInterrupt", title="Interrupted", message=fate, exit=Exit.INTERRUPTED)

@@ -1,0 +1,153 @@
+"""`kling demo`: a file of prompts becomes pictures, videos and a page to look at, on an emulator with few slots."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from operator import attrgetter
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import attrs
+from cyclopts import Parameter
+
+from ..client import KlingClient
+from ..errors import InvalidRequest, PolicyError, TaskFailed
+from ..handle import TaskHandle, TaskRef
+from ..models import Task
+from ..polling.schedule import Polling
+from .common import SPEED, Attempt, Connection, positive, storable
+from .failures import Failure, explain
+from .following import follow
+from .gate import Gate
+from .manifest import Line, read
+from .present import as_json
+from .progress import Progress, progress
+from .shell import Shell, panel
+
+SLOTS: Final[Mapping[str, int]] = {"video": 2, "image": 3}
+"""Few on purpose, so that one can watch tasks wait for a place."""
+SEED: Final = 7
+MEDIA: Final = "media"
+_LAG: Final = 0.25
+
+
+@attrs.frozen(kw_only=True)
+class Ended:
+    """What became of one line: a task with its files, or the failure that is shown in their place."""
+
+    line: Line
+    ref: TaskRef | None = None
+    task: Task[Any] | None = None
+    files: tuple[Path, ...] = ()
+    failure: Failure | None = None
+
+
+async def demo(
+    *,
+    output: Annotated[Path, Parameter(alias="-o", help="Directory to write to; made if need be.")] = Path("kling-demo"),
+    prompts: Annotated[
+        Path | None, Parameter(help="JSON lines of endpoint, body and custom_id; else those of the package.")
+    ] = None,
+    speed: Annotated[float, Parameter(help="How many times faster than the real thing tasks run.")] = SPEED,
+    json: Annotated[bool, Parameter(negative=(), show_default=False, help="Print one JSON object per task, and nothing else.")] = False,
+) -> int:
+    """
+    Turn a dozen prompts into pictures and videos, and a page that shows them.
+
+    Runs against an emulator of its own: no key, no network, no cost. One of the prompts is refused on purpose.
+    """
+    shell = Shell(json=json)
+    with Attempt(shell, Connection(emulator=True, json=json)) as attempt:
+        lines = await asyncio.to_thread(read, prompts)
+        _fit(lines)
+        positive("speed", speed)
+        await storable(output / MEDIA, None)
+        began = time.monotonic()
+        ended = await _run_all(shell, lines, output / MEDIA, speed)
+        await _show(shell, ended, output, seconds=time.monotonic() - began, speed=speed)
+    return attempt.exit
+
+
+def _fit(lines: tuple[Line, ...]) -> None:
+    for line in lines:
+        most = SLOTS.get(line.row.pool)
+        if most is not None and line.weight > most:
+            raise InvalidRequest(line.custom_id, f"needs {line.weight} slots, the demo has {most} for {line.row.pool}")
+
+
+async def _run_all(shell: Shell, lines: tuple[Line, ...], directory: Path, speed: float) -> tuple[Ended, ...]:
+    from ..emulator import Emulator
+
+    gates = {line.row.pool: Gate(SLOTS.get(line.row.pool, sys.maxsize)) for line in lines}
+    async with (
+        Emulator(slots=SLOTS, speed=speed, seed=SEED) as emulator,
+        emulator.client(polling=Polling(max_lag=_LAG)) as kling,
+    ):
+        with progress(shell) as told:
+            for line in lines:
+                told.state(line.custom_id, "waiting")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    running = [group.create_task(_run(kling, line, gates, directory, told)) for line in lines]
+            except* Exception as several:
+                trouble: BaseException = several
+                while isinstance(trouble, BaseExceptionGroup):
+                    trouble = trouble.exceptions[0]
+                raise trouble from None
+    return tuple(each.result() for each in running)
+
+
+async def _run(kling: KlingClient, line: Line, gates: Mapping[str, Gate], directory: Path, told: Progress) -> Ended:
+    """One line from request to files. What the vendor refuses or fails to make is a result; other errors are raised."""
+    handle: TaskHandle[Any] | None = None
+    try:
+        async with gates[line.row.pool].hold(line.weight):
+            handle = await attrgetter(line.row.name)(kling).submit(line.request)
+            task = await follow(handle, line.custom_id, told)
+    except PolicyError as error:
+        told.state(line.custom_id, "refused")
+        return Ended(line=line, failure=explain(error))
+    except TaskFailed as error:
+        told.state(line.custom_id, "failed")
+        return Ended(line=line, ref=handle.ref if handle else None, task=error.task, failure=explain(error))
+    told.state(line.custom_id, "storing")
+    files = await kling.download(task, directory, name=line.custom_id)
+    told.state(line.custom_id, "done")
+    return Ended(line=line, ref=handle.ref, task=task, files=tuple(files))
+
+
+async def _show(shell: Shell, ended: tuple[Ended, ...], output: Path, *, seconds: float, speed: float) -> None:
+    from .page import gallery, render, write
+
+    totals, cards = gallery(ended, output)
+    page = await asyncio.to_thread(write, output / "index.html", render(totals, cards, seconds=seconds, speed=speed))
+    if shell.json:
+        for each in ended:
+            shell.object(_as_json(each))
+        return
+    for each in ended:
+        if each.failure is not None:
+            shell.err.print(panel(attrs.evolve(each.failure, title=f"{each.line.custom_id}: {each.failure.title}")))
+    shell.note(f"{totals} in {seconds:.0f} s", style="bold")
+    shell.line(str(page))
+
+
+def _as_json(each: Ended) -> dict[str, object]:
+    about = {"custom_id": each.line.custom_id, "endpoint": each.line.row.name}
+    if each.failure is not None:
+        return {**about, **each.failure.to_json(each.ref)}
+    assert each.ref is not None
+    return {**about, **as_json(each.ref, each.task, each.files)}
+
+
+def units_by_pool(ended: tuple[Ended, ...]) -> dict[str, Decimal]:
+    """Units charged, for each pool that was used."""
+    spent: dict[str, Decimal] = {}
+    for each in ended:
+        if each.task is not None and each.task.units is not None:
+            spent[each.line.row.pool] = spent.get(each.line.row.pool, Decimal(0)) + each.task.units
+    return spent

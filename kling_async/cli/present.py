@@ -1,0 +1,111 @@
+"""Tasks as people and programs read them. Nothing is fetched here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+from rich.table import Table
+from rich.text import Text
+
+from ..handle import TaskRef
+from ..models import Task
+from .failures import plain, reference
+from .shell import Shell
+
+STATES = {"succeed": "green", "failed": "red"}
+
+
+def as_json(ref: TaskRef, task: Task[Any] | None, files: Sequence[Path] = ()) -> dict[str, object]:
+    """The object that `--json` prints for a task; numbers that the vendor writes as text stay text."""
+    about: dict[str, object] = {"endpoint": ref.endpoint, "task_id": ref.task_id, "external_task_id": ref.external_task_id}
+    if task is not None:
+        about |= {
+            "status": task.status.value,
+            "message": task.message,
+            "created_at": _iso(task.created_at),
+            "updated_at": _iso(task.updated_at),
+            "units": None if task.units is None else str(task.units),
+            "result": None if task.result is None else attrs.asdict(task.result),
+        }
+    return {**about, "files": [str(path) for path in files], "ref": reference(ref)}
+
+
+def summary(task: Task[Any]) -> str:
+    """One line on a finished task."""
+    parts = [f"task {task.id}: {task.status}"]
+    seconds = took(task)
+    if seconds is not None:
+        parts.append(f"{seconds:.1f} s")
+    if task.units is not None:
+        parts.append(units(task.units))
+    return ", ".join(parts)
+
+
+def units(amount: Decimal) -> str:
+    """An amount of units in words."""
+    return f"{amount:f} {'unit' if amount == 1 else 'units'}"
+
+
+def took(task: Task[Any]) -> float | None:
+    """Seconds from the create to the last change, on the vendor's clock."""
+    if task.created_at is None or task.updated_at is None:
+        return None
+    return (task.updated_at - task.created_at).total_seconds()
+
+
+def addresses(task: Task[Any]) -> tuple[str, ...]:
+    """The links of a task's files; none before it has succeeded."""
+    return () if task.result is None else tuple(file.url for file in task.result.files)
+
+
+def show_task(shell: Shell, ref: TaskRef, task: Task[Any]) -> None:
+    """One task in full."""
+    if shell.json:
+        shell.object(as_json(ref, task))
+        return
+    table = Table.grid(padding=(0, 2))
+    rows = {
+        "task": task.id,
+        "external id": task.external_task_id,
+        "status": task.status.value,
+        "message": task.message,
+        "created": _when(task.created_at),
+        "updated": _when(task.updated_at),
+        "units": None if task.units is None else f"{task.units:f}",
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(Text(name, style="dim"), Text(plain(value), style=STATES.get(value, "")))
+    shell.show(table)
+    for url in addresses(task):
+        shell.line(url)
+
+
+def show_tasks(shell: Shell, tasks: Iterable[tuple[TaskRef, Task[Any]]]) -> None:
+    """A page of tasks, one line each."""
+    if shell.json:
+        for ref, task in tasks:
+            shell.object(as_json(ref, task))
+        return
+    table = Table("task", "status", "created", "units", "message", box=None, pad_edge=False)
+    for _, task in tasks:
+        units = "" if task.units is None else f"{task.units:f}"
+        cells = (task.id, task.status.value, _when(task.created_at), units, task.message)
+        table.add_row(*(Text(plain(cell), style=STATES.get(cell, "")) for cell in cells))
+    if table.row_count:
+        shell.show(table)
+    else:
+        shell.note("no tasks on this page")
+
+
+def _when(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,105 @@
+"""How far tasks are: bars on a terminal, plain lines elsewhere, nothing with `--json`. Always on stderr.
+
+The vendor tells no percentage, so a bar only says that something moves, next to the state and the time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+import attrs
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Column
+from rich.text import Text
+
+from .failures import plain
+from .shell import Shell
+
+FINISHED: Final = {"done": "green", "failed": "red", "refused": "red", "stopped": "yellow"}
+"""States that end a row, with their colours."""
+
+
+class Progress(Protocol):
+    """Takes states as they change."""
+
+    def state(self, name: str, state: str) -> None:
+        """*name* is now in *state*; a state of `FINISHED` ends it."""
+        ...
+
+
+@contextmanager
+def progress(shell: Shell) -> Iterator[Progress]:
+    """The form that fits the shell."""
+    if shell.json:
+        yield Silent()
+    elif shell.err.is_terminal:
+        with _rich(shell) as bars:
+            yield Bars(bars)
+    else:
+        yield Lines(shell)
+
+
+class Silent:
+    """Says nothing."""
+
+    def state(self, name: str, state: str) -> None:
+        """Do nothing."""
+
+
+@attrs.define
+class Lines:
+    """A line for every change."""
+
+    shell: Shell
+    _began: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
+    _last: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
+
+    def state(self, name: str, state: str) -> None:
+        """Print a line if the state is another one."""
+        began = self._began.setdefault(name, time.monotonic())
+        if self._last.get(name) != state:
+            self._last[name] = state
+            self.shell.note(f"{name}: {state} ({time.monotonic() - began:.1f} s)", style="default")
+
+
+@attrs.define
+class Bars:
+    """A row with spinner, bar, state and time for each task."""
+
+    rich: RichProgress
+    _rows: dict[str, TaskID] = attrs.field(factory=dict[str, TaskID], init=False)
+
+    def state(self, name: str, state: str) -> None:
+        """Move the row of *name*."""
+        if name not in self._rows:
+            self._rows[name] = self.rich.add_task(plain(name), total=None, state="", colour="default")
+        colour = FINISHED.get(state, "default")
+        self.rich.update(self._rows[name], state=plain(state), colour=colour)
+        if state in FINISHED:
+            self.rich.update(self._rows[name], total=1, completed=1)
+
+
+class _State(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("", table_column=Column(min_width=10, no_wrap=True))
+
+    def render(self, task: object) -> Text:
+        fields: dict[str, str] = getattr(task, "fields", {})
+        return Text(fields["state"], style=fields["colour"])
+
+
+def _rich(shell: Shell) -> RichProgress:
+    return RichProgress(
+        SpinnerColumn(finished_text="•"),
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=48)),
+        BarColumn(bar_width=24),
+        _State(),
+        TimeElapsedColumn(),
+        console=shell.err,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )

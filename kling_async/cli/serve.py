@@ -1,0 +1,113 @@
+"""`kling emulator`: a Kling on a local port until somebody stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import signal
+from collections.abc import Mapping
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ..errors import InvalidRequest
+from ..transport.auth import ACCESS_KEY, SECRET_KEY
+from .common import Attempt, Connection, no_emulator
+from .failures import Exit, Failure
+from .shell import Shell
+
+BASE_URL = "KLING_BASE_URL"
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+async def emulator(
+    *,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8787,
+    speed: Annotated[float, Parameter(help="How many times faster than the real thing tasks run.")] = 1.0,
+    seed: Annotated[int, Parameter(help="Decides ids, durations and pictures.")] = 0,
+    slots: Annotated[
+        str | None, Parameter(help="Tasks at once per pool, such as video=5,image=9; without, there is no limit.")
+    ] = None,
+    access_key: Annotated[str | None, Parameter(help="Access key to accept.")] = None,
+    secret_key: Annotated[str | None, Parameter(help="Secret key to accept.")] = None,
+) -> int:
+    """
+    Run a Kling on this machine until Ctrl-C, to try things out without a key.
+
+    Its keys are made up: they open nothing but this emulator.
+    """
+    shell = Shell()
+    with Attempt(shell, Connection()) as attempt:
+        try:
+            attempt.exit = await _serve(
+                shell, host, port, speed=speed, seed=seed, slots=_slots(slots), keys=(access_key, secret_key)
+            )
+        except ModuleNotFoundError as error:
+            attempt.exit = shell.fail(no_emulator(error))
+    return attempt.exit
+
+
+async def _serve(
+    shell: Shell,
+    host: str,
+    port: int,
+    *,
+    speed: float,
+    seed: int,
+    slots: Mapping[str, int],
+    keys: tuple[str | None, str | None],
+) -> Exit:
+    from .. import emulator as package
+
+    access_key, secret_key = keys[0] or package.ACCESS_KEY, keys[1] or package.SECRET_KEY
+    try:
+        running = package.Emulator(
+            host=host, port=port, speed=speed, seed=seed, slots=slots, access_key=access_key, secret_key=secret_key
+        )
+    except ValueError as error:
+        raise InvalidRequest("emulator", str(error)) from None
+    try:
+        await running.start()
+    except (OSError, OverflowError) as error:
+        return shell.fail(_not_listening(host, port, error))
+    try:
+        shell.line(f"A Kling listens on {running.url}; Ctrl-C stops it. In another terminal:")
+        for name, value in ((BASE_URL, running.url), (ACCESS_KEY, access_key), (SECRET_KEY, secret_key)):
+            shell.line(f"export {name}={shlex.quote(value)}")
+        shell.out.file.flush()
+        await _stopped()
+        shell.note(f"stopped after {len(running.requests)} calls and {len(running.tasks)} tasks")
+    finally:
+        await running.stop()
+    return Exit.OK
+
+
+async def _stopped() -> None:
+    """Until Ctrl-C or SIGTERM, both of which are how this is meant to end."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
+        for each in _STOPPING:
+            loop.add_signal_handler(each, stop.set)
+    await stop.wait()
+
+
+def _slots(text: str | None) -> dict[str, int]:
+    read: dict[str, int] = {}
+    for part in text.split(",") if text else ():
+        pool, _, amount = part.strip().partition("=")
+        if not pool or not amount.isdecimal() or int(amount) < 1:
+            raise InvalidRequest("slots", "must be pools with whole numbers above zero, such as video=5,image=9", text)
+        read[pool] = int(amount)
+    return read
+
+
+def _not_listening(host: str, port: int, error: OSError | OverflowError) -> Failure:
+    trouble = (getattr(error, "strerror", None) or str(error)).partition(": ")[2] or str(error)
+    return Failure(
+        type=type(error).__name__,
+        title="Not started",
+        message=f"cannot listen on {host} port {port}: {trouble}",
+        advice="Choose another port with --port; 0 takes a free one",
+    )

@@ -1,0 +1,85 @@
+"""Where output goes: results to stdout, everything about them to stderr, and with `--json` one object per line instead.
+
+Text from outside is never taken for markup, and never reaches the terminal with control characters in it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+
+import attrs
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ..handle import TaskRef
+from .failures import Exit, Failure, plain
+
+_PLAIN_WIDTH = 1000  # a file or a pipe has no edge at which an id would have to be cut
+
+
+def _stdout() -> Console:
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def _stderr() -> Console:
+    return Console(file=sys.stderr, highlight=False)
+
+
+@attrs.frozen(kw_only=True)
+class Shell:
+    """The two streams of one command."""
+
+    json: bool = False
+    out: Console = attrs.field(factory=_stdout, repr=False)
+    err: Console = attrs.field(factory=_stderr, repr=False)
+
+    def line(self, text: str) -> None:
+        """A line of the result, never wrapped."""
+        self.out.print(Text(plain(text)), soft_wrap=True)
+
+    def show(self, what: RenderableType) -> None:
+        """A table of the result."""
+        self.out.print(what)
+
+    def object(self, what: Mapping[str, object]) -> None:
+        """A JSON object on a line of its own; for `--json`."""
+        self.out.file.write(json.dumps(what, ensure_ascii=False, default=str) + "\n")
+        self.out.file.flush()
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """A remark, which is no result. Silent with `--json`."""
+        if not self.json:
+            self.err.print(Text(plain(text), style=style), soft_wrap=True)
+
+    def fail(self, failure: Failure, *, ref: TaskRef | None = None, again: str | None = None) -> Exit:
+        """Show a failure, and the command that takes the task up *again*; returns the exit code."""
+        if self.json:
+            self.object(failure.to_json(ref))
+            return failure.exit
+        self.err.print(panel(failure))
+        if again:
+            self.command("Take it up again with:", again)
+        return failure.exit
+
+    def command(self, why: str, line: str) -> None:
+        """A command to copy; outside of any frame and never wrapped."""
+        self.note(why, style="default")
+        self.note(f"  {line}", style="bold cyan")
+
+
+def panel(failure: Failure) -> Panel:
+    """A failure as people read it."""
+    # A broken rule says it all in the rows below.
+    parts: list[RenderableType] = [] if "rule" in failure.details else [Text(plain(failure.message))]
+    if failure.advice:
+        parts.append(Text(f"\n{plain(failure.advice)}.".replace("..", "."), style="bold"))
+    if failure.details:
+        table = Table.grid(padding=(0, 2))
+        for name, value in failure.details.items():
+            table.add_row(Text(name.replace("_", " "), style="dim"), Text(plain(str(value))))
+        parts += [*([Text()] if parts else []), table]
+    return Panel(Group(*parts), title=Text(failure.title), title_align="left", border_style="red", padding=(1, 2))
