@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from pytest_socket import socket_allow_hosts
 
 LOOPBACK = ["127.0.0.1", "::1"]
+
+
+def pytest_sessionstart() -> None:
+    """No test inherits an event loop, and none is made on the side: looptime would make one for a sync test."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ class Answer:
     """What came back, before anybody looked into it."""
 
     status: int
-    body: bytes
+    body: bytes = attrs.field(repr=False)  # may echo anything, and an excerpt is made where one is needed
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
 
 

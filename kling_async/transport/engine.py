@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from ..errors import ApiError, ConnectionFailed, InvalidRequest, KlingError, ResponseError
 from ..protocol.call import Call
-from ..protocol.envelope import unwrap
+from ..protocol.envelope import excerpt, unwrap
 from .auth import Authorizer
 from .http import HTTP
 
@@ -69,14 +69,17 @@ class Engine:
     async def attempt(self, call: Call[T]) -> T:
         """Send once."""
         answer = await self.http.exchange(call, await self.authorizer.bearer())
+        failure: KlingError
         try:
             return call.read(unwrap(answer, self.authorizer.mask))
-        except ResponseError as error:
-            if error.status is not None:
-                raise
+        except KlingError as error:
+            failure = error
+        if isinstance(failure, ResponseError) and failure.status is None:
             # Found while reading the data, where the answer itself is out of sight.
-            text = self.authorizer.mask(str(error))
-        raise ResponseError(text, status=answer.status, request_id=answer.headers.get("X-Request-Id"))
+            text = excerpt(str(failure).encode(), self.authorizer.mask)
+            failure = ResponseError(text, status=answer.status, request_id=answer.headers.get("X-Request-Id"))
+        # Without the frames of the parser, whose locals hold whatever the vendor may have echoed.
+        raise failure.with_traceback(None)
 
     async def _again(self, call: Call[T], first: KlingError) -> T:
         def pause(state: RetryCallState) -> float:

@@ -1,0 +1,234 @@
+"""Credentials: where they come from, how tokens are made and renewed, and that nobody ever sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import pickle
+import traceback
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_async import (
+    AccessKey,
+    ApiKey,
+    InvalidRequest,
+    KlingClient,
+    KlingError,
+    MissingCredentials,
+    Retry,
+    SubmitUnknown,
+)
+from kling_async.transport.auth import EARLY, LIFE, Authorizer, Secret
+from tests.support.vendor import Reply, Vendor, refused, row, said
+
+ACCESS = "canary-access-0123456789"
+SECRET = "canary-secret-0123456789-0123456789-abc"
+STATIC = "canary-static-0123456789"
+
+
+class Clock:
+    """Wall-clock time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_774_700_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_token_is_what_the_vendors_page_describes() -> None:
+    """HS256 with iss, exp half an hour ahead and nbf a little back, and nothing else."""
+    token, _ = AccessKey(ACCESS, SECRET).bearer(1_774_700_000.7)
+
+    claims = jwt.decode(token.reveal(), SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False})
+    assert {"iss": ACCESS, "exp": 1_774_701_800, "nbf": 1_774_699_970} == claims
+    assert {"alg": "HS256", "typ": "JWT"} == jwt.get_unverified_header(token.reveal())
+
+
+async def test_a_token_is_kept_until_shortly_before_its_end() -> None:
+    """One token serves 25 minutes; a two-hour wait crosses four renewals."""
+    clock = Clock()
+    authorizer = Authorizer(AccessKey(ACCESS, SECRET), clock)
+
+    tokens = list[str]()
+    for _ in range(2 * 3600 // 10):
+        tokens.append((await authorizer.bearer()).reveal())
+        claims = jwt.decode(tokens[-1], options={"verify_signature": False})
+        assert claims["nbf"] <= clock.now < claims["exp"] - EARLY + 1
+        clock.now += 10
+
+    assert 5 == len(dict.fromkeys(tokens))
+
+
+async def test_a_clock_set_back_makes_a_new_token() -> None:
+    """A token from the future would be refused as not yet valid."""
+    clock = Clock()
+    authorizer = Authorizer(AccessKey(ACCESS, SECRET), clock)
+    first = await authorizer.bearer()
+
+    clock.now -= LIFE
+
+    second = jwt.decode((await authorizer.bearer()).reveal(), options={"verify_signature": False})
+    assert first != await authorizer.bearer()
+    assert second["nbf"] <= clock.now
+
+
+async def test_a_provider_is_asked_again_when_its_token_ends() -> None:
+    """Keys from a vault may change while the client lives."""
+    clock, asked = Clock(), list[int]()
+
+    async def vault() -> AccessKey:
+        asked.append(1)
+        return AccessKey(ACCESS, f"{SECRET}{len(asked)}")
+
+    authorizer = Authorizer(vault, clock)
+    await authorizer.bearer()
+    await authorizer.bearer()
+    clock.now += LIFE
+    await authorizer.bearer()
+
+    assert 2 == len(asked)
+
+
+async def test_an_api_key_is_sent_as_it_is() -> None:
+    """A static key needs no signing."""
+    async with Vendor(said(row())) as vendor, KlingClient(api_key=STATIC, base_url=vendor.url) as kling:
+        await kling.images.generate.get("1")
+
+    assert f"Bearer {STATIC}" == vendor.seen[0].headers["Authorization"]
+
+
+def test_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key pair first, else the static key; an empty variable is no variable."""
+    monkeypatch.setenv("KLING_API_KEY", STATIC)
+    assert "ApiKey('***')" == repr(KlingClient()._inside.engine.authorizer.source)
+
+    monkeypatch.setenv("KLING_ACCESS_KEY", ACCESS)
+    monkeypatch.setenv("KLING_SECRET_KEY", SECRET)
+    assert "AccessKey('***', '***')" == repr(KlingClient()._inside.engine.authorizer.source)
+
+    monkeypatch.setenv("KLING_SECRET_KEY", "")
+    assert "ApiKey('***')" == repr(KlingClient()._inside.engine.authorizer.source)
+
+
+def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is passed is what is meant."""
+    monkeypatch.setenv("KLING_ACCESS_KEY", ACCESS)
+    monkeypatch.setenv("KLING_SECRET_KEY", SECRET)
+
+    kling = KlingClient(api_key=STATIC)
+
+    assert "ApiKey('***')" == repr(kling._inside.engine.authorizer.source)
+
+
+@pytest.mark.parametrize("given", [{}, {"access_key": ACCESS}, {"secret_key": SECRET}])
+def test_missing_credentials_name_the_three_variables(given: dict[str, str]) -> None:
+    """The message says what to set."""
+    with pytest.raises(MissingCredentials) as caught:
+        KlingClient(**given)  # type: ignore[arg-type]  # a table of keywords
+
+    assert {"KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY"} <= set(str(caught.value).replace(",", "").split())
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "line\nbreak", "Schlüssel", 5])
+def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(key: object) -> None:
+    """A key with a line break would smuggle headers; the message never shows it."""
+    with pytest.raises(InvalidRequest) as caught:
+        ApiKey(key)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    assert "api_key" == caught.value.field
+    assert not key or repr(key) not in str(caught.value)
+
+
+def test_both_kinds_of_credentials_at_once_are_refused() -> None:
+    """Nobody should have to guess which is used."""
+    with pytest.raises(InvalidRequest) as caught:
+        KlingClient(api_key=STATIC, access_key=ACCESS, secret_key=SECRET)
+    with pytest.raises(InvalidRequest):
+        KlingClient(credentials=ApiKey(STATIC), api_key=STATIC)
+
+    assert "canary" not in str(caught.value)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=8))
+def test_a_secret_shows_itself_nowhere(text: str) -> None:
+    """Not in repr, str or format, not by iterating or vars, not in a pickle, and equal only to its like."""
+    secret = Secret(text)
+
+    shown = f"{secret} {secret!r} {secret!s} {secret:>40} {[secret]}"
+    assert text not in shown or text in "Secret('***')"
+    assert not hasattr(secret, "__dict__")
+    assert secret == Secret(text) == copy.deepcopy(secret)
+    assert secret != Secret(f"{text}x")
+    assert secret != text
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(secret)
+
+
+def test_nothing_that_holds_credentials_can_be_pickled() -> None:
+    """A pickle is a file with a secret in it."""
+    kling = KlingClient(access_key=ACCESS, secret_key=SECRET)
+    for holder in (AccessKey(ACCESS, SECRET), ApiKey(STATIC), kling, kling._inside.engine, kling._inside.engine.authorizer):
+        with pytest.raises(TypeError):
+            pickle.dumps(holder)
+
+
+def everything(error: BaseException) -> str:
+    """All that a debugger's report would print: causes, contexts, and every local outside the test itself."""
+    assert error.__traceback__ is not None
+    report = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
+    return "".join(report.format()) + repr(error)
+
+
+TROUBLES = [
+    refused(1000, 401, f"bad token for {ACCESS}"),
+    refused(1201, 400, f"Bearer {SECRET} is odd"),
+    Reply(f"<html>{SECRET} {ACCESS} {STATIC}</html>".encode(), 502),
+    Reply(f"{STATIC} {SECRET}".encode(), 200),
+    Reply(cut=True),
+    Reply(silent=True),
+    Reply(b"{", 200, length=100),
+    Reply(b"", 302, {"Location": "https://x.example/"}),
+]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("keys", [{"access_key": ACCESS, "secret_key": SECRET}, {"api_key": STATIC}])
+@pytest.mark.parametrize("reply", TROUBLES)
+async def test_no_secret_in_errors_tracebacks_or_logs(
+    reply: Reply, keys: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong: with every local printed, every cause followed and every log line read."""
+    caplog.set_level(logging.DEBUG)
+    async with Vendor(reply) as vendor:
+        async with KlingClient(base_url=vendor.url, retry=Retry(attempts=2), timeout=5, **keys) as kling:  # type: ignore[arg-type]  # a table of keywords
+            for call in (lambda: kling.images.generate.get("1"), lambda: kling.images.generate(prompt="x")):
+                with pytest.raises((KlingError, SubmitUnknown)) as caught:
+                    await call()
+
+                token = kling._inside.engine.authorizer._token
+                assert token is not None
+                printed = f"{everything(caught.value)} {kling} {caplog.text} {pickle.dumps(caught.value)!r}"
+                assert [] == [secret for secret in (*keys.values(), token.reveal()) if secret in printed]
+
+
+@pytest.mark.looptime
+async def test_no_secret_in_the_traceback_of_a_cancelled_call() -> None:
+    """A time-out of the caller's cancels deep inside the HTTP library, whose frames hold the header."""
+    async with Vendor(Reply(silent=True)) as vendor:
+        async with KlingClient(base_url=vendor.url, access_key=ACCESS, secret_key=SECRET) as kling:
+            with pytest.raises(TimeoutError) as caught:
+                async with asyncio.timeout(3):
+                    await kling.images.generate.get("1")
+
+            report = everything(caught.value)
+            token = kling._inside.engine.authorizer._token
+            assert token is not None
+            assert token.reveal() not in report
+            assert SECRET not in report
