@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from .refusals import Refusal
+from .settings import POOLS
 from .tasks import EmulatedTask
 
 
@@ -56,9 +57,9 @@ class Account:
                 self._spent[task.pool] = self._spent.get(task.pool, Decimal(0)) + units
 
     def spent(self, now: float) -> Mapping[str, Decimal]:
-        """Units charged so far, by pool."""
+        """Units charged so far, for every pool."""
         self.settle(now)
-        return dict(self._spent)
+        return {pool: self._spent.get(pool, Decimal(0)) for pool in sorted(POOLS)}
 
     def _left(self, pool: str) -> Decimal:
         return self._units[pool] - self._spent.get(pool, Decimal(0)) - self._reserved.get(pool, Decimal(0))

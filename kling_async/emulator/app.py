@@ -85,7 +85,6 @@ class Emulator:
             clock=clock,
         )
         self._server: Server | None = None
-        self._clock: LoopClock | None = None
         self._runner: web.AppRunner | None = None
         self._url = ""
 
@@ -110,16 +109,14 @@ class Emulator:
 
     @property
     def spent(self) -> Mapping[str, Decimal]:
-        """Units charged so far, by pool."""
-        assert self._clock is not None
-        return self._running().account.spent(self._clock.now())
+        """Units charged so far, for every pool."""
+        return self._running().spent()
 
     async def start(self) -> None:
         """Listen. A port that is taken raises the ``OSError`` of the operating system and leaves nothing open."""
         if self._runner is not None:
             raise RuntimeError("the emulator is running already")
-        clock = LoopClock(self._settings.clock)
-        server = Server(self._settings, clock=clock, origin=lambda: self._url)
+        server = Server(self._settings, clock=LoopClock(self._settings.clock), origin=lambda: self._url)
         runner = web.AppRunner(server.application(), access_log=None, keepalive_timeout=KEEP_ALIVE)
         await runner.setup()
         try:
@@ -129,7 +126,7 @@ class Emulator:
             raise
         host = f"[{self._host}]" if ":" in self._host else self._host
         self._url = f"http://{host}:{runner.addresses[0][1]}"
-        self._server, self._clock, self._runner = server, clock, runner
+        self._server, self._runner = server, runner
 
     async def stop(self) -> None:
         """Stop listening; waits for files that are being drawn. What happened stays readable. Safe to call twice."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from email.utils import formatdate
 from random import Random
 from typing import Any, Final
@@ -56,9 +57,9 @@ class Server:
         self._origin = origin
         self.requests: list[SeenRequest] = []
         self.tasks = TaskShelf(Random(f"ids {settings.seed}"))
-        self.account = Account(slots=settings.slots, units=settings.units)
-        self.store = PictureStore()
-        self.studio = Studio(form=settings.pictures, source=self.store.content)
+        self._account = Account(slots=settings.slots, units=settings.units)
+        self._store = PictureStore()
+        self.studio = Studio(form=settings.pictures, source=self._store.content)
         self._files = FileShelf(str(settings.seed))
         self._gate = Gate(
             access_key=settings.access_key,
@@ -67,6 +68,10 @@ class Server:
             clock=settings.clock,
         )
         self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, link=self._link)
+
+    def spent(self) -> Mapping[str, Decimal]:
+        """Units charged up to now, by pool."""
+        return self._account.spent(self._clock.now())
 
     def application(self) -> web.Application:
         """The handlers as an aiohttp application."""
@@ -128,7 +133,7 @@ class Server:
         return self._answers.page(endpoint, tasks, self._clock.now())
 
     def _create(self, endpoint: Endpoint, raw: Mapping[str, Any]) -> Any:
-        accepted = check(endpoint, raw, unknown_model=self._settings.unknown_model, store=self.store)
+        accepted = check(endpoint, raw, unknown_model=self._settings.unknown_model, store=self._store)
         if words_in(prompts_of(accepted.body), self._settings.refused_words):
             raise Refusal(1301, "The content does not comply with the content safety policy")
         task = self._new_task(endpoint, accepted, self._clock.now())
@@ -138,7 +143,7 @@ class Server:
         body = accepted.body
         external_id = body.get("external_task_id")
         weight, price = endpoint.weight(body), endpoint.price(body)
-        self.account.admit(endpoint.pool, weight, price, external_id, now=now)
+        self._account.admit(endpoint.pool, weight, price, external_id, now=now)
         risky = words_in(prompts_of(body), self._settings.risky_words)
         task_id = self.tasks.next_id()
         # Drawn from the id, so that the fate of one task does not depend on how many came before it.
@@ -157,7 +162,7 @@ class Server:
             now=self._clock.now,
         )
         self.tasks.put(task)
-        self.account.enter(task)
+        self._account.enter(task)
         return task
 
 

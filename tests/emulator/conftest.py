@@ -1,0 +1,48 @@
+"""What the emulator's tests share: a way to call it with plain aiohttp, and pictures to send."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from kling_async.emulator import API_KEY, Emulator
+
+Call = Callable[..., Awaitable[tuple[int, Any]]]
+
+
+@pytest_asyncio.fixture
+async def http(kling_emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
+    """A plain session without a token, based on the emulator's address."""
+    async with aiohttp.ClientSession(kling_emulator.url) as session:
+        yield session
+
+
+@pytest.fixture
+def call(http: aiohttp.ClientSession) -> Call:
+    """Send a request with a valid key; gives the HTTP status and the JSON answer."""
+
+    async def call(method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        async with http.request(method, path, json=body, params=query or None, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    return call
+
+
+@pytest.fixture
+def a_picture() -> Callable[..., str]:
+    """Makes a plain picture, as Base64."""
+
+    def a_picture(width: int = 400, height: int = 400, form: str = "PNG", colour: str = "red") -> str:
+        file = io.BytesIO()
+        Image.new("RGB", (width, height), colour).save(file, form)
+        return base64.b64encode(file.getvalue()).decode()
+
+    return a_picture

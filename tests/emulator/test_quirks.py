@@ -1,0 +1,73 @@
+"""With quirks, every field variation the documents list turns up; what is certain stays certain."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Awaitable[tuple[int, Any]]]
+
+IMAGES = "/v1/images/generations"
+OTHERS = "/v1/videos/text2video"
+MISSING = "missing"
+LOOKS = 300
+
+
+def variations(tasks: list[dict[str, Any]], field: str) -> set[str]:
+    """Every value a field was seen with, as JSON."""
+    return {json.dumps(task[field]) if field in task else MISSING for task in tasks}
+
+
+async def look(call: Call, path: str) -> tuple[list[dict[str, Any]], int]:
+    """A task as many looks tell it, and how many of them told it as an array of one."""
+    answers = [(await call("GET", path))[1]["data"] for _ in range(LOOKS)]
+    arrays = [answer for answer in answers if isinstance(answer, list)]
+    return [answer[0] if isinstance(answer, list) else answer for answer in answers], len(arrays)
+
+
+@pytest.mark.looptime
+@pytest.mark.kling_emulator(quirks=True, speed=1)
+async def test_every_documented_variation_turns_up(call: Call) -> None:
+    """Before the end and after it, a field takes each of the forms that were seen in the wild, and no other."""
+    _, created = await call("POST", IMAGES, {"prompt": "a cat", "external_task_id": "mine", "model_name": "kling-v3"})
+    path = f"{IMAGES}/{created['data']['task_id']}"
+
+    before, arrays = await look(call, path)
+    await asyncio.sleep(10_000)
+    after, _ = await look(call, path)
+
+    assert 0 < arrays < LOOKS
+    assert {MISSING, "{}", '{"external_task_id": null}', '{"external_task_id": "mine"}'} == variations(before, "task_info")
+    assert {MISSING, "{}", '{"images": []}', '{"images": null}'} == variations(before, "task_result")
+    assert {MISSING, '""', '"0"'} == variations(before, "final_unit_deduction")
+    assert {MISSING, '""', "null"} == variations(before, "task_status_msg")
+    assert {'"8"'} == variations(after, "final_unit_deduction")
+    images = [task["task_result"]["images"][0] for task in after]
+    assert {MISSING, '""', "null"} == variations(images, "watermark_url")
+    assert 1 == len(variations(images, "url"))
+
+
+@pytest.mark.kling_emulator(quirks=True)
+async def test_empty_page_is_empty_or_null(call: Call) -> None:
+    """Past the end of a list there is an empty array, or null."""
+    told = [(await call("GET", OTHERS))[1]["data"] for _ in range(50)]
+
+    assert [] in told
+    assert None in told
+
+
+@pytest.mark.looptime
+async def test_without_quirks_answers_are_plain(call: Call) -> None:
+    """Without quirks a task is told the same way every time."""
+    _, created = await call("POST", IMAGES, {"prompt": "a cat", "external_task_id": "mine"})
+    path = f"{IMAGES}/{created['data']['task_id']}"
+    await asyncio.sleep(10_000)
+
+    told = {json.dumps((await call("GET", path))[1]["data"]) for _ in range(20)}
+
+    assert 1 == len(told)
+    assert {"external_task_id": "mine"} == json.loads(told.pop())["task_info"]

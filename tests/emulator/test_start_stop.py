@@ -1,0 +1,114 @@
+"""Starting, stopping, options, and what importing the emulator costs."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kling_async import KlingClient
+from kling_async.emulator import API_KEY, Emulator
+
+
+async def test_port_in_use_is_the_systems_own_error() -> None:
+    """A taken port raises OSError from start() and leaves nothing behind; a free one works afterwards."""
+    async with Emulator() as first:
+        port = int(first.url.rpartition(":")[2])
+        second = Emulator(port=port)
+
+        with pytest.raises(OSError, match="in use"):
+            await second.start()
+
+    await second.start()
+    assert first.url == second.url
+    await second.stop()
+
+
+async def test_stop_may_come_twice_and_before_start() -> None:
+    """stop() is always safe; what happened stays readable."""
+    emulator = Emulator()
+    await emulator.stop()
+
+    async with emulator, aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
+        await http.post(f"{emulator.url}/v1/videos/text2video", json={"prompt": "a cat"})
+    await emulator.stop()
+
+    assert 1 == len(emulator.requests) == len(emulator.tasks)
+    assert 0 == emulator.spent["video"]
+
+
+async def test_started_again_it_has_forgotten() -> None:
+    """A second start is a new life on a new port; two starts at once are refused."""
+    emulator = Emulator()
+    async with emulator, aiohttp.ClientSession() as http:
+        await http.get(f"{emulator.url}/v1/nowhere")
+        with pytest.raises(RuntimeError, match="running already"):
+            await emulator.start()
+
+    async with emulator:
+        assert [] == emulator.requests
+
+
+@pytest.mark.parametrize("name", ["url", "requests", "tasks", "spent"])
+def test_before_start_there_is_nothing_to_tell(name: str) -> None:
+    """An emulator that was never started says so."""
+    emulator = Emulator()
+
+    with pytest.raises(RuntimeError, match="not started"):
+        getattr(emulator, name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"slots": {"videos": 5}}, {"units": {"audio": 1}}, {"speed": 0}, {"unknown_model": 1202}, {"pictures": "gif"}],
+)
+def test_wrong_options_are_refused_at_once(options: dict[str, Any]) -> None:
+    """An option that could have no effect, or no meaning, is a ValueError at construction."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Emulator(**options)
+
+
+async def test_client_knows_address_and_keys(kling_emulator: Emulator) -> None:
+    """client() is a client of this emulator that may call it."""
+    async with kling_emulator.client() as kling:
+        page = await kling.images.generate.list()
+
+    assert isinstance(kling, KlingClient)
+    assert 0 == len(page)
+    assert 200 == kling_emulator.requests[0].status
+
+
+async def test_two_emulators_do_not_know_each_other() -> None:
+    """Each has its own tasks and its own port."""
+    async with Emulator() as one, Emulator() as other, aiohttp.ClientSession() as http:
+        await http.post(f"{one.url}/v1/nowhere")
+
+        assert one.url != other.url
+        assert (1, 0) == (len(one.requests), len(other.requests))
+
+
+def test_imaging_is_imported_when_used() -> None:
+    """Importing the emulator does not import Pillow or av, nor any part of the client that talks."""
+    code = (
+        "import sys, kling_async; before = set(sys.modules); import kling_async.emulator; new = set(sys.modules) - before;"
+        "print([name for name in new if name.split('.')[0] in ('PIL', 'av')"
+        " or name.startswith(('kling_async.transport', 'kling_async.polling', 'kling_async.submitting'))])"
+    )
+
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout  # noqa: S603
+
+    assert "[]" == told.strip()
+
+
+async def test_open_connections_do_not_hold_up_the_stop() -> None:
+    """A client that keeps its connection open does not keep the emulator running."""
+    async with aiohttp.ClientSession() as http:
+        emulator = Emulator()
+        await emulator.start()
+        await http.get(f"{emulator.url}/v1/nowhere")
+
+        await asyncio.wait_for(emulator.stop(), 2)
