@@ -17,7 +17,7 @@ from ..errors import InvalidRequest, ResponseError, shown
 from ..handle import TaskHandle
 from ..models import BalanceDeduction, Task, TaskStatus
 from .call import Call, Json, Sender
-from .codec import decimal, dump, dumps, load, moment
+from .codec import decimal, dump, dumps, encodable, load, moment
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
@@ -99,7 +99,10 @@ class TaskSpec(Generic[P, Q, R]):
 
     def query(self, either_id: str) -> Call[Task[R | None]]:
         """The call that asks for one task; `task_id` and `external_task_id` share the place in the path."""
-        return Call(method="GET", path=f"{self.path}/{quote(either_id, safe='')}", read=self.read)
+        segment = quote(either_id, safe="")
+        if segment in (".", ".."):  # which would be taken for steps in the path
+            segment = segment.replace(".", "%2E")
+        return Call(method="GET", path=f"{self.path}/{segment}", read=self.read)
 
     def page(self, number: int, size: int) -> Call[tuple[Task[R | None], ...]]:
         """The call that asks for one page of the list."""
@@ -111,11 +114,15 @@ class TaskSpec(Generic[P, Q, R]):
     def read(self, data: Json) -> Task[R | None]:
         """One task object, bare or as an array of one. Raises `ResponseError`."""
         row = data[0] if isinstance(data, list) and len(data) == 1 else data
-        match row:
-            case {"task_id": str() | int() as task_id, "task_status": str() as status}:
-                return self._task(str(task_id), TaskStatus(status), cast("dict[str, Json]", row))
-            case _:
-                raise ResponseError(f"the answer is not a task: {shown(data)}")
+        try:
+            match row:
+                case {"task_id": str() | int() as task_id, "task_status": str() as status} if _is_id(task_id):
+                    return self._task(str(task_id), TaskStatus(status), cast("dict[str, Json]", row))
+                case _:
+                    raise ResponseError(f"the answer is not a task: {shown(data)}")
+        except RecursionError:
+            pass
+        raise ResponseError("the answer is nested without end")
 
     def read_page(self, data: Json) -> tuple[Task[R | None], ...]:
         """A page of the list; null is an empty one. Raises `ResponseError`."""
@@ -157,6 +164,10 @@ class TaskEndpoint(TaskSpec[P, Q, R]):
         return self if resource is None else TaskMethod(self, resource.backend)
 
 
+def _is_id(value: object) -> bool:
+    return bool(value) and not isinstance(value, bool)
+
+
 def _balance(row: Mapping[str, Json]) -> BalanceDeduction:
     return BalanceDeduction(quota=decimal(row.get("quota")), list_price=decimal(row.get("list_price")))
 
@@ -172,9 +183,9 @@ class TaskMethod(Generic[P, Q, R]):
         """
         Make a task from keyword arguments; returns as soon as the vendor has accepted it.
 
-        Billed, failed tasks excepted. Bad input raises `InvalidRequest` before anything is sent, a
-        refusal the `ApiError` of its code. Never repeated on its own: where the outcome stays open (no answer, a 5xx, an
-        unreadable answer) `SubmitUnknown` names the `external_task_id` by which `attach` finds the task.
+        Billed, failed tasks excepted. Bad input raises `InvalidRequest` before anything is sent, a refusal the
+        `ApiError` of its code. Never repeated on its own: where the outcome stays open (no answer, a 5xx, an unreadable
+        answer) `SubmitUnknown` names the `external_task_id` by which `attach` finds the task.
         """
         return await self.submit(self.row.request(*args, **kwargs))
 
@@ -222,9 +233,7 @@ class TaskMethod(Generic[P, Q, R]):
     @property
     def __signature__(self) -> inspect.Signature:
         """Let `help()` and notebooks show the real parameters."""
-        return inspect.signature(cast("type[Any]", self.row.request).__attrs_init__).replace(
-            return_annotation=TaskHandle
-        )
+        return inspect.signature(self.row.request).replace(return_annotation=TaskHandle)
 
 
 def _one_of(task_id: str | None, external_task_id: str | None) -> tuple[str | None, str | None]:
@@ -238,6 +247,8 @@ def _one_of(task_id: str | None, external_task_id: str | None) -> tuple[str | No
 def _filled(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, str) or not value):
         raise InvalidRequest(name, "must be a text that is not empty", value)
+    if value is not None and not encodable(value):
+        raise InvalidRequest(name, "must be a text that UTF-8 can write", value)
 
 
 def _within(name: str, value: object, most: int) -> None:

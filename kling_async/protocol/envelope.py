@@ -21,9 +21,9 @@ _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGN
 _DELICATE = (
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1***"),
     (re.compile(r"\beyJ[\w-]+(\.[\w-]+)*"), "***"),
-    (re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),  # signed links are bearer-like
+    (re.compile(r"(?i)(https?:(?:\\?/){2}[^\s\"'<>?]+)\?[^\s\"'<>]+"), r"\1?***"),  # signed links are bearer-like
     (
-        re.compile(r"(?i)((?:secret|token|password|api_?key|access_?key)\w*[\"']?\s*[:=]\s*[\"']?)[^\s\"',&}]+"),
+        re.compile(r"(?i)((?:secret|token|password|api[_-]?key|access[_-]?key)\w*[\"']?\s*[:=]\s*[\"']?)[^\s\"',&}]+"),
         r"\1***",
     ),
 )
@@ -34,22 +34,30 @@ def unwrap(answer: Answer, mask: Mask) -> Json:
     decoded = _decoded(answer.body)
     envelope = decoded if isinstance(decoded, dict) else {}
     code = _number(envelope.get("code"))
-    if code == 0 and answer.status < 300:
+    relayed = "code" in envelope and envelope["code"] is None and bool(envelope.get("data"))  # relays lose the code
+    if (code == 0 or relayed) and answer.status < 300:
         return envelope.get("data")
     if code or answer.status >= 400:
         raise refusal(answer, envelope, mask, code=code or None)
     if answer.status >= 300:
-        raise _nonsense("a redirect, which no call of the vendor's answers; check the base URL", answer, mask)
-    if decoded is None:
-        raise _nonsense("the answer is not JSON, or was cut short", answer, mask)
-    raise _nonsense("the answer is not the vendor's envelope of code, message and data", answer, mask)
+        words = "a redirect, which no call of the vendor's answers; check the base URL"
+    elif decoded is None:
+        words = "the answer is not JSON, or was cut short"
+    else:
+        words = "the answer is not the vendor's envelope of code, message and data"
+    raise ResponseError(
+        words,
+        status=answer.status,
+        request_id=_request_id(answer, envelope),
+        excerpt=excerpt(answer.body, mask),
+    )
 
 
 def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: int | None) -> ApiError:
     """The error that a code, or in its absence an HTTP status, stands for."""
     meaning = CODES.get(code, Meaning(ApiError, "")) if code is not None else _gateway(answer.status)
     message = envelope.get("message")
-    text = excerpt(message.encode(), mask) if isinstance(message, str) and message else ""
+    text = excerpt(message.encode("utf-8", "replace"), mask) if isinstance(message, str) and message else ""
     if not text:
         said = excerpt(answer.body, mask) if not envelope else ""
         text = (
@@ -90,7 +98,7 @@ def _decoded(body: bytes) -> Json:
 
 
 def _number(code: Json) -> int | None:
-    if isinstance(code, str) and code.isdecimal():
+    if isinstance(code, str) and code.isdecimal() and len(code) <= 9:
         return int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
@@ -100,16 +108,10 @@ def _gateway(status: int) -> Meaning:
     return GATEWAY.get(status, fallback)
 
 
-def _nonsense(message: str, answer: Answer, mask: Mask) -> ResponseError:
-    return ResponseError(
-        message, status=answer.status, request_id=_request_id(answer, {}), excerpt=excerpt(answer.body, mask)
-    )
-
-
 def _request_id(answer: Answer, envelope: Mapping[str, Json]) -> str | None:
     named = envelope.get("request_id")
     return named if isinstance(named, str) and named else answer.headers.get("X-Request-Id")
 
 
 def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.strip().isdecimal() else None
+    return float(header) if header and header.strip().isdecimal() and len(header) <= 9 else None
