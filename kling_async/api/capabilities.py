@@ -28,7 +28,7 @@ class VideoModel:
     image: frozenset[str] = _BOTH
     """Image to video."""
     mode_field: bool = True
-    """Whether the model takes `mode` at all."""
+    """Whether text to video takes `mode`."""
     seconds: tuple[int, ...] = (5, 10)
     both_frames: frozenset[str] = _NONE
     """First and last frame together."""
@@ -87,6 +87,8 @@ class ImageModel:
     wide_from_text: bool = True
     """21:9 in text to image."""
     resolutions: tuple[str, ...] = ("1k",)
+    resolutions_with_image: tuple[str, ...] = ("1k", "2k")
+    """Those that may be asked for beside an image."""
     image_fidelity: bool = False
     human_fidelity: bool = False
     image_reference: bool = False
@@ -99,7 +101,7 @@ class ImageModel:
 IMAGE_MODELS: Final[Mapping[str, ImageModel]] = {
     "kling-v1": ImageModel(image_fidelity=True, wide_from_text=False),
     "kling-v1-5": ImageModel(image_fidelity=True, human_fidelity=True, image_reference=True, needs_reference=True),
-    "kling-v2": ImageModel(resolutions=("1k", "2k")),
+    "kling-v2": ImageModel(resolutions=("1k", "2k"), resolutions_with_image=("1k",)),  # the size follows the image
     "kling-v2-new": ImageModel(text=False),
     "kling-v2-1": ImageModel(resolutions=("1k", "2k"), image_fidelity=True, human_fidelity=True, image_reference=True),
     "kling-v3": ImageModel(resolutions=("1k", "2k"), elements=True),

@@ -5,9 +5,9 @@ A field states its limits once; they are checked here, shown by the command line
 
 from __future__ import annotations
 
-import math
+import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, dataclass_transform
 
@@ -15,6 +15,7 @@ import attrs
 
 from ..errors import InvalidRequest, shown
 from ..media.inputs import PictureLimits, bare, check_picture
+from ..protocol.codec import encodable
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ def _make(
     required = default is _UNSET
 
     def converted(value: object, _: object, field: attrs.Attribute[object]) -> object:
-        if value is None or (value == "" and not required):
+        if value is None or (isinstance(value, str) and not value and not required):
             return None  # an empty text is how the vendor's own samples say "not given"
         return convert(field.name, value) if convert else value
 
@@ -80,17 +81,24 @@ def _make(
     )
 
 
+def _check_text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(name, "must be a text", value)
+    if not (value.isascii() or encodable(value)):
+        raise InvalidRequest(name, "must be a text that UTF-8 can write", value)
+    return value
+
+
 def text(doc: str, *, max_length: int | None = None, pattern: str | None = None, default: Any = _UNSET) -> Any:
     """A text, counted in code points."""
 
     def check(name: str, value: object) -> None:
-        if not isinstance(value, str):
-            raise InvalidRequest(name, "must be a text", value)
-        if not value:
+        given = _check_text(name, value)
+        if not given:
             raise InvalidRequest(name, "must not be empty", value)
-        if max_length is not None and len(value) > max_length:
-            raise InvalidRequest(name, f"must have at most {max_length} characters, has {len(value)}", value)
-        if pattern is not None and not re.fullmatch(pattern, value):
+        if max_length is not None and len(given) > max_length:
+            raise InvalidRequest(name, f"must have at most {max_length} characters, has {len(given)}", value)
+        if pattern is not None and not re.fullmatch(pattern, given):
             raise InvalidRequest(name, f"must match {pattern}", value)
 
     return _make(default, FieldInfo(doc=doc, kind="text", max_length=max_length), check)
@@ -100,7 +108,7 @@ def url(doc: str, *, default: Any = _UNSET) -> Any:
     """An address the vendor will call or fetch."""
 
     def check(name: str, value: object) -> None:
-        if not isinstance(value, str) or not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value, re.IGNORECASE):
+        if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", _check_text(name, value), re.IGNORECASE):
             raise InvalidRequest(name, "must be a complete http(s) URL", value)
 
     return _make(default, FieldInfo(doc=doc, kind="url"), check)
@@ -110,7 +118,7 @@ def number(doc: str, minimum: float, maximum: float, *, default: Any = _UNSET) -
     """A number between two limits, both allowed."""
 
     def check(name: str, value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
             raise InvalidRequest(name, "must be a number", value)
         if not minimum <= value <= maximum:
             raise InvalidRequest(name, f"must be between {minimum:g} and {maximum:g}", value)
@@ -118,20 +126,24 @@ def number(doc: str, minimum: float, maximum: float, *, default: Any = _UNSET) -
     return _make(default, FieldInfo(doc=doc, kind="number", minimum=minimum, maximum=maximum), check)
 
 
-def integer(doc: str, minimum: int, maximum: int | None = None, *, default: Any = _UNSET) -> Any:
-    """A whole number from `minimum` on. Decimal text is taken as the number it spells, however long."""
+def integer(doc: str, minimum: int | None = None, maximum: int | None = None, *, default: Any = _UNSET) -> Any:
+    """A whole number between two limits, if there are any. Decimal text is taken as the number it spells."""
 
     def convert(_: str, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdecimal() else value
+        return _whole(value)
 
     def check(name: str, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             raise InvalidRequest(name, "must be a whole number", value)
-        if value < minimum or (maximum is not None and value > maximum):
-            limits = f"between {minimum} and {maximum}" if maximum is not None else f"at least {minimum}"
-            raise InvalidRequest(name, f"must be {limits}", value)
+        if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+            raise InvalidRequest(name, f"must be between {minimum} and {maximum}", value)
 
     return _make(default, FieldInfo(doc=doc, kind="integer", minimum=minimum, maximum=maximum), check, convert)
+
+
+def _whole(value: object) -> object:
+    # Longer text than any number of the vendor's is left as it is: Python refuses to read it past 4,300 digits.
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= 20 else value
 
 
 def switch(doc: str, *, default: Any = _UNSET) -> Any:
@@ -148,9 +160,7 @@ def choice(doc: str, *choices: str, open: bool = False, default: Any = _UNSET) -
     """One of some words; with `open`, other words pass too."""
 
     def check(name: str, value: object) -> None:
-        if not isinstance(value, str) or not value:
-            raise InvalidRequest(name, "must be a text", value)
-        if not open and value not in choices:
+        if _check_text(name, value) not in choices and not open:
             raise InvalidRequest(name, f"must be one of {', '.join(choices)}", value)
 
     return _make(default, FieldInfo(doc=doc, kind="choice", choices=choices, open=open), check)
@@ -160,11 +170,10 @@ def seconds(doc: str, minimum: int, maximum: int, *, default: Any = _UNSET) -> A
     """Whole seconds, which the vendor writes as text: 5 and "5" are the same."""
 
     def convert(name: str, value: object) -> str:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        number = str(value) if whole else value
-        if not isinstance(number, str) or not number.isdecimal() or not minimum <= int(number) <= maximum:
+        number = _whole(value)
+        if isinstance(number, bool) or not isinstance(number, int) or not minimum <= number <= maximum:
             raise InvalidRequest(name, f"must be whole seconds between {minimum} and {maximum}", value)
-        return str(int(number))
+        return str(number)
 
     return _make(default, FieldInfo(doc=doc, kind="seconds", minimum=minimum, maximum=maximum), None, convert)
 
@@ -184,10 +193,11 @@ def picture(doc: str, *, limits: PictureLimits = _PICTURE, default: Any = _UNSET
 
 
 def nested(doc: str, item: type, *, default: Any = _UNSET) -> Any:
-    """An object of its own, or a mapping with its fields."""
+    """An object of its own, or a mapping with its fields. An empty mapping counts as not given where none is needed."""
 
-    def convert(name: str, value: object) -> object:
-        return _nested(name, item, value)
+    def convert(name: str, value: Any) -> object:
+        left_out = default is not _UNSET and value == {}
+        return None if left_out else _nested(name, item, value)
 
     def check(name: str, value: object) -> None:
         if not isinstance(value, item):
@@ -217,11 +227,14 @@ def sequence(doc: str, item: type, *, minimum: int = 0, maximum: int | None = No
     return _make(default, about, check, convert)
 
 
-def _nested(name: str, item: type, value: object) -> object:
+def _nested(name: str, item: type, value: Any) -> object:
+    given: Any = value
     if not isinstance(value, Mapping):
-        return value
+        return given
+    if not all(isinstance(key, str) for key in given):
+        raise InvalidRequest(name, "must have the names of fields as keys", given)
     try:
-        return item(**cast("Mapping[str, Any]", value))
+        return item(**given)
     except InvalidRequest as error:
         inner = error
     raise InvalidRequest(f"{name}.{inner.field}", inner.rule or "is not valid", inner.value)
@@ -234,7 +247,15 @@ def _nested(name: str, item: type, value: object) -> object:
 )
 def frozen(cls: type[T]) -> type[T]:
     """Make a request class: immutable, keyword only, checked when it is made."""
-    return attrs.frozen(kw_only=True, init=False, repr=False, field_transformer=_own_first)(cls)
+    made = attrs.frozen(kw_only=True, init=False, repr=False, field_transformer=_own_first)(cls)
+    parameters = [_parameter(field) for field in attrs.fields(cast("type[attrs.AttrsInstance]", made))]
+    cast("Any", made).__signature__ = inspect.Signature(parameters)  # for help() and notebooks
+    return made
+
+
+def _parameter(field: attrs.Attribute[Any]) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is _UNSET else None
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type)
 
 
 def _own_first(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -254,7 +275,7 @@ class Checked:
 
     if not TYPE_CHECKING:  # type checkers read the fields; this only adds words to what Python would say
 
-        def __init__(self, **given: object) -> None:
+        def __init__(self, /, **given: object) -> None:
             known = {field.name: field for field in attrs.fields(type(self))}
             for name, value in given.items():
                 if name not in known:
@@ -274,18 +295,19 @@ class Checked:
         return ()
 
     def __repr__(self) -> str:
-        given = (
-            (field.name, getattr(self, field.name))
-            for field in attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
-        )
-        return f"{type(self).__name__}({', '.join(f'{name}={shown(value)}' for name, value in given if value)})"
+        fields = attrs.fields(cast("type[attrs.AttrsInstance]", type(self)))
+        given = ((field.name, getattr(self, field.name)) for field in fields)
+        told = (f"{name}={shown(value)}" for name, value in given if value is not None and value != {})
+        return f"{type(self).__name__}({', '.join(told)})"
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
+def _unknown(name: str, known: Collection[str]) -> str:
     if name == "model" and "model_name" in known:
         # The vendor takes this key without an error and runs its default model, which is never what was meant.
         return "is called model_name; the vendor accepts this old name and silently runs its default model"
-    return f"is not a field of this request; it has {', '.join(known)} (extra={{...}} passes others unchecked)"
+    names = [each for each in known if each != "extra"]
+    hint = " (extra={...} passes others unchecked)" if "extra" in known else ""
+    return f"is not a field; there are {', '.join(names)}{hint}"
 
 
 @frozen
@@ -309,6 +331,17 @@ class VoiceRef(Checked):
     voice_id: str = text("The voice's id.")
 
 
+def _copied(value: object) -> dict[str, object]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidRequest("extra", "must be a mapping", value)
+    given = dict(cast("Mapping[str, object]", value))
+    if not all(isinstance(key, str) for key in cast("Iterable[object]", given)):
+        raise InvalidRequest("extra", "must have texts as keys", given)
+    return given
+
+
 @frozen
 class TaskRequest(Checked):
     """Fields that every call that makes a task takes."""
@@ -318,9 +351,7 @@ class TaskRequest(Checked):
         "Your own id, unique within the account; the task can be found by it. One is made if you give none.",
         default=None,
     )
-    extra: Mapping[str, object] = attrs.field(
-        factory=dict[str, object], validator=attrs.validators.deep_mapping(attrs.validators.instance_of(str))
-    )
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], converter=_copied, hash=False)
     """Merged into the body unchecked, last: for fields the vendor added after us."""
 
 

@@ -95,6 +95,11 @@ class GenerateImage(TaskRequest):
         )
         sizes = " or ".join(model.resolutions)
         yield Rule("resolution", f"must be {sizes} for {name}", self.resolution in (None, *model.resolutions))
+        yield Rule(
+            "resolution",
+            f"must be left out for {name} with image, whose size it follows",
+            not given or self.resolution in (None, *model.resolutions_with_image),
+        )
 
 
 @frozen

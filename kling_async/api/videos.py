@@ -71,8 +71,10 @@ class CameraConfig(Checked):
 
     def rules(self) -> Iterable[Rule]:
         """Exactly one movement."""
-        values = (self.horizontal, self.vertical, self.pan, self.tilt, self.roll, self.zoom)
-        yield Rule("horizontal", "of the six values exactly one must be other than zero", sum(map(bool, values)) == 1)
+        names = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
+        moved = [name for name in names if getattr(self, name)]
+        at_fault = moved[-1] if moved else names[0]
+        yield Rule(at_fault, "of the six values exactly one must be other than zero", len(moved) == 1)
 
 
 @frozen
@@ -106,8 +108,8 @@ class ShotPrompt(Checked):
 class Point(Checked):
     """A pixel of the picture, counted from its bottom left corner."""
 
-    x: int = integer("From the left.", 0)
-    y: int = integer("From the bottom.", 0)
+    x: int = integer("From the left.")
+    y: int = integer("From the bottom.")
 
 
 @frozen
@@ -178,8 +180,7 @@ class _VideoRequest(TaskRequest):
         name = self.model_name
         lengths = f"{model.seconds[0]} to {model.seconds[-1]}" if len(model.seconds) > 2 else "5 or 10"
         modes = model.text | model.image
-        yield Rule("mode", f"is not taken by {name}", model.mode_field or self.mode is None)
-        yield Rule("mode", f"{mode} is not offered by {name}", not model.mode_field or mode in modes)
+        yield Rule("mode", f"{mode} is not offered by {name}", mode in modes)
         yield Rule("duration", f"must be {lengths} seconds for {name}", self.length in model.seconds)
         yield Rule("multi_shot", f"is not supported by {name}", model.multi_shot or not self.multi_shot)
         yield Rule("cfg_scale", f"is not supported by {name}", model.cfg_scale or self.cfg_scale is None)
@@ -203,6 +204,12 @@ class TextToVideo(_VideoRequest):
     prompt: str | None = text(
         "What to show; may be left out only when multi_prompt says it.", max_length=2500, default=None
     )
+    model_name: VideoModelName | None = choice(
+        "The model; name one, the vendor retires defaults.",
+        *(name for name, model in VIDEO_MODELS.items() if model.text),
+        open=True,
+        default=None,
+    )
     aspect_ratio: VideoRatio | None = choice(
         "Width to height (vendor's default 16:9).", "16:9", "9:16", "1:1", default=None
     )
@@ -216,6 +223,7 @@ class TextToVideo(_VideoRequest):
             return
         name, mode = self.model_name, self.mode or "std"
         yield Rule("model_name", "has no text to video", bool(model.text))
+        yield Rule("mode", f"is not taken by {name} in text to video", model.mode_field or self.mode is None)
         yield Rule(
             "camera_control",
             "is only supported in std mode with 5 s duration and kling-v1",
@@ -244,7 +252,7 @@ class ImageToVideo(_VideoRequest):
     def rules(self) -> Iterable[Rule]:
         """The conditional rules of the documents; the model's only where its abilities are known."""
         model = VIDEO_MODELS.get(self.model_name or "")
-        brush = self.static_mask is not None or bool(self.dynamic_masks)
+        brush = "dynamic_masks" if self.dynamic_masks else "static_mask" if self.static_mask is not None else None
         tail, camera = self.image_tail is not None, self.camera_control is not None
         one_of = "image_tail, the brush (static_mask, dynamic_masks) and camera_control exclude each other"
         yield Rule("image", "image or image_tail is required", self.image is not None or tail)
@@ -252,16 +260,14 @@ class ImageToVideo(_VideoRequest):
         yield Rule("camera_control", one_of, not (brush and camera))
         yield Rule("voice_list", "excludes element_list", not (self.voice_list and self.element_list))
         yield Rule("sound", "must be on for voice_list", not self.voice_list or self.sound == "on")
-        yield Rule(
-            "prompt",
-            "must cite the voices of voice_list, as in <<<voice_1>>>",
-            not self.voice_list or bool(_CITES_A_VOICE.search(self.prompt or "")),
-        )
+        shots = [shot.prompt for shot in self.multi_prompt or () if isinstance(shot, ShotPrompt)]
+        cited = any(_CITES_A_VOICE.search(words) for words in (self.prompt or "", *shots))
+        yield Rule("prompt", "must cite the voices of voice_list, as in <<<voice_1>>>", not self.voice_list or cited)
         yield from self.shared(self.prompt, model)
         if model is not None:
             yield from self._of_pictures(model, self.mode or "std", brush=brush)
 
-    def _of_pictures(self, model: VideoModel, mode: str, *, brush: bool) -> Iterable[Rule]:
+    def _of_pictures(self, model: VideoModel, mode: str, *, brush: str | None) -> Iterable[Rule]:
         name, both = self.model_name, self.image is not None and self.image_tail is not None
         last = self.image is None
         simple = isinstance(self.camera_control, CameraControl) and self.camera_control.type == "simple"
@@ -286,7 +292,7 @@ class ImageToVideo(_VideoRequest):
             self.camera_control is None or moves,
         )
         yield Rule(
-            "static_mask",
+            brush or "static_mask",
             f"is not supported by {name} in {mode} with {self.length} s",
             not brush or (mode in model.brush and self.length == 5),
         )
