@@ -10,6 +10,7 @@ import base64
 import binascii
 import io
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias, cast
@@ -27,6 +28,7 @@ _DATA_URI = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})  # carry no length
+_END_MARKERS = frozenset({0x00, 0xD9, 0xDA})  # pixels begin, or nothing follows
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # carry the sides
 
 
@@ -93,10 +95,15 @@ def check_picture(field: str, value: MediaInput, limits: PictureLimits) -> None:
         _check_content(field, io.BytesIO(value), len(value), value, limits)
     else:
         try:
+            about = value.stat()
+            if not stat.S_ISREG(about.st_mode):
+                raise InvalidRequest(field, "must be a file, not a directory or a device", value)
             with value.open("rb") as file:
-                _check_content(field, file, value.stat().st_size, value, limits)
-        except OSError as error:
-            trouble = error.strerror or type(error).__name__
+                _check_content(field, file, about.st_size, value, limits)
+        except InvalidRequest:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            trouble = getattr(error, "strerror", None) or str(error)
         else:
             return
         raise InvalidRequest(field, f"must be a file that can be read ({trouble})", value)
@@ -106,13 +113,14 @@ def sides(file: BinaryIO) -> tuple[int, int] | None:
     """Width and height from the header of a PNG or JPEG; None where it holds none."""
     head = file.read(24)
     if head.startswith(_PNG):
-        return (int.from_bytes(head[16:20]), int.from_bytes(head[20:24])) if len(head) == 24 else None
+        whole = len(head) == 24 and head[12:16] == b"IHDR"
+        return (int.from_bytes(head[16:20]), int.from_bytes(head[20:24])) if whole else None
     if not head.startswith(_JPEG):
         return None
     file.seek(2)
     while True:
         marker = file.read(2)
-        if len(marker) < 2 or marker[0] != 0xFF:
+        if len(marker) < 2 or marker[0] != 0xFF or marker[1] in _END_MARKERS:
             return None
         if marker[1] == 0xFF:  # a fill byte before the marker
             file.seek(-1, io.SEEK_CUR)
@@ -135,7 +143,7 @@ def _check_url(field: str, value: str) -> None:
         host = urlsplit(value).hostname
     except ValueError:
         host = None
-    if not host or any(character.isspace() for character in value):
+    if not host or any(character.isspace() or "\ud800" <= character <= "\udfff" for character in value):
         raise InvalidRequest(field, "must be a complete http(s) URL", value)
 
 
