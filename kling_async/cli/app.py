@@ -68,5 +68,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _usage(error: CycloptsError) -> Failure:
     return Failure(
-        type="Usage", title="Not sent: usage", message=str(error), advice="Add --help to see the options", exit=Exit.USAGE
+        type="Usage",
+        title="Not sent: usage",
+        message=str(error),
+        advice="Add --help to see the options",
+        exit=Exit.USAGE,
     )

@@ -51,7 +51,7 @@ class Connection:
             return
         if self.base_url is not None:
             raise InvalidRequest("base_url", "excludes --emulator, which has an address of its own", self.base_url)
-        from ..emulator import Emulator
+        from ..emulator import Emulator  # noqa: PLC0415 - an extra of its own, and slow to import
 
         async with Emulator(speed=SPEED) as emulator, emulator.client(polling=Polling(max_lag=_LAG)) as kling:
             yield kling
@@ -146,7 +146,7 @@ class Attempt:
                     failure = attrs.evolve(failure, advice=_GONE)
                 self.exit = self.shell.fail(failure, ref=self.ref, again=again)
             case ModuleNotFoundError() if self.connection.emulator:
-                self.exit = self.shell.fail(no_emulator(error))
+                self.exit = self.shell.fail(not_installed(error))
             case asyncio.CancelledError() if self.ref:
                 self.shell.fail(_interrupted(again), ref=self.ref, again=again)
                 return False
@@ -155,13 +155,13 @@ class Attempt:
         return True
 
 
-def no_emulator(error: ModuleNotFoundError) -> Failure:
-    """What to say where the emulator's extra is missing."""
+def not_installed(error: ModuleNotFoundError) -> Failure:
+    """What to say where an extra is missing."""
     return Failure(
         type=type(error).__name__,
         title="Not installed",
-        message=f"the emulator needs {error.name}",
-        advice="Install kling-async[emulator]",
+        message=f"this needs {error.name}",
+        advice="Install kling-async[cli,emulator]",
         exit=Exit.USAGE,
     )
 

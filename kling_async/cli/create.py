@@ -40,8 +40,8 @@ def command(row: TaskEndpoint[..., Any, Any]) -> Command:
     """The command that makes a task of one row."""
     request = cast("type[Any]", row.request)
     common = (
-        inspect.Parameter("delivery", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Delivery | None, _Flat]),
-        inspect.Parameter("connection", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Connection | None, _Flat]),
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, _Flat])
+        for name, kind in (("delivery", Delivery), ("connection", Connection))
     )
     signature = inspect.Signature([*parameters(request), *common])
 

@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
-from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,15 +15,14 @@ from cyclopts import Parameter
 
 from ..client import KlingClient
 from ..errors import InvalidRequest, PolicyError, TaskFailed
-from ..handle import TaskHandle, TaskRef
-from ..models import Task
 from ..polling.schedule import Polling
+from ..protocol.endpoint import Pool, TaskMethod
 from .common import SPEED, Attempt, Connection, positive, storable
-from .failures import Failure, explain
+from .failures import explain
 from .following import follow
 from .gate import Gate
 from .manifest import Line, read
-from .present import as_json
+from .outcome import Ended
 from .progress import Progress, progress
 from .shell import Shell, panel
 
@@ -35,17 +33,6 @@ MEDIA: Final = "media"
 _LAG: Final = 0.25
 
 
-@attrs.frozen(kw_only=True)
-class Ended:
-    """What became of one line: a task with its files, or the failure that is shown in their place."""
-
-    line: Line
-    ref: TaskRef | None = None
-    task: Task[Any] | None = None
-    files: tuple[Path, ...] = ()
-    failure: Failure | None = None
-
-
 async def demo(
     *,
     output: Annotated[Path, Parameter(alias="-o", help="Directory to write to; made if need be.")] = Path("kling-demo"),
@@ -53,7 +40,9 @@ async def demo(
         Path | None, Parameter(help="JSON lines of endpoint, body and custom_id; else those of the package.")
     ] = None,
     speed: Annotated[float, Parameter(help="How many times faster than the real thing tasks run.")] = SPEED,
-    json: Annotated[bool, Parameter(negative=(), show_default=False, help="Print one JSON object per task, and nothing else.")] = False,
+    json: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Print one JSON object per task, and nothing else.")
+    ] = False,
 ) -> int:
     """
     Turn a dozen prompts into pictures and videos, and a page that shows them.
@@ -80,9 +69,9 @@ def _fit(lines: tuple[Line, ...]) -> None:
 
 
 async def _run_all(shell: Shell, lines: tuple[Line, ...], directory: Path, speed: float) -> tuple[Ended, ...]:
-    from ..emulator import Emulator
+    from ..emulator import Emulator  # noqa: PLC0415 - an extra of its own, and slow to import
 
-    gates = {line.row.pool: Gate(SLOTS.get(line.row.pool, sys.maxsize)) for line in lines}
+    gates: dict[Pool, Gate] = {line.row.pool: Gate(SLOTS.get(line.row.pool, sys.maxsize)) for line in lines}
     async with (
         Emulator(slots=SLOTS, speed=speed, seed=SEED) as emulator,
         emulator.client(polling=Polling(max_lag=_LAG)) as kling,
@@ -93,20 +82,18 @@ async def _run_all(shell: Shell, lines: tuple[Line, ...], directory: Path, speed
             try:
                 async with asyncio.TaskGroup() as group:
                     running = [group.create_task(_run(kling, line, gates, directory, told)) for line in lines]
-            except* Exception as several:
-                trouble: BaseException = several
-                while isinstance(trouble, BaseExceptionGroup):
-                    trouble = trouble.exceptions[0]
-                raise trouble from None
+            except ExceptionGroup as several:
+                raise several.exceptions[0] from None  # the others were cancelled on its account
     return tuple(each.result() for each in running)
 
 
-async def _run(kling: KlingClient, line: Line, gates: Mapping[str, Gate], directory: Path, told: Progress) -> Ended:
+async def _run(kling: KlingClient, line: Line, gates: Mapping[Pool, Gate], directory: Path, told: Progress) -> Ended:
     """One line from request to files. What the vendor refuses or fails to make is a result; other errors are raised."""
-    handle: TaskHandle[Any] | None = None
+    endpoint: TaskMethod[..., Any, Any] = attrgetter(line.row.name)(kling)
+    handle = None
     try:
         async with gates[line.row.pool].hold(line.weight):
-            handle = await attrgetter(line.row.name)(kling).submit(line.request)
+            handle = await endpoint.submit(line.request)
             task = await follow(handle, line.custom_id, told)
     except PolicyError as error:
         told.state(line.custom_id, "refused")
@@ -121,33 +108,16 @@ async def _run(kling: KlingClient, line: Line, gates: Mapping[str, Gate], direct
 
 
 async def _show(shell: Shell, ended: tuple[Ended, ...], output: Path, *, seconds: float, speed: float) -> None:
-    from .page import gallery, render, write
+    from .page import gallery, render, write  # noqa: PLC0415 - other commands do without Jinja2
 
     totals, cards = gallery(ended, output)
     page = await asyncio.to_thread(write, output / "index.html", render(totals, cards, seconds=seconds, speed=speed))
     if shell.json:
         for each in ended:
-            shell.object(_as_json(each))
+            shell.object(each.to_json())
         return
     for each in ended:
         if each.failure is not None:
             shell.err.print(panel(attrs.evolve(each.failure, title=f"{each.line.custom_id}: {each.failure.title}")))
     shell.note(f"{totals} in {seconds:.0f} s", style="bold")
     shell.line(str(page))
-
-
-def _as_json(each: Ended) -> dict[str, object]:
-    about = {"custom_id": each.line.custom_id, "endpoint": each.line.row.name}
-    if each.failure is not None:
-        return {**about, **each.failure.to_json(each.ref)}
-    assert each.ref is not None
-    return {**about, **as_json(each.ref, each.task, each.files)}
-
-
-def units_by_pool(ended: tuple[Ended, ...]) -> dict[str, Decimal]:
-    """Units charged, for each pool that was used."""
-    spent: dict[str, Decimal] = {}
-    for each in ended:
-        if each.task is not None and each.task.units is not None:
-            spent[each.line.row.pool] = spent.get(each.line.row.pool, Decimal(0)) + each.task.units
-    return spent

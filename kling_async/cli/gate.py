@@ -25,7 +25,7 @@ class Gate:
 
     @asynccontextmanager
     async def hold(self, weight: int) -> AsyncGenerator[None, None]:
-        """Wait for room, keep it inside the block. A weight beyond the capacity is a `ValueError`, it would wait for ever."""
+        """Wait for room and keep it inside the block; `ValueError` for a weight that would never fit."""
         if weight > self.capacity:
             raise ValueError(f"{weight} do not fit into {self.capacity}")
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -13,7 +13,7 @@ import attrs
 from ..api import ROWS
 from ..errors import InvalidRequest
 from ..media.downloads import stem
-from ..protocol.endpoint import TaskEndpoint
+from ..protocol.endpoint import TaskSpec
 
 _KEYS = frozenset({"custom_id", "endpoint", "body"})
 
@@ -23,7 +23,7 @@ class Line:
     """One task to make."""
 
     custom_id: str
-    row: TaskEndpoint[..., Any, Any]
+    row: TaskSpec[..., Any, Any]
     request: Any
     body: Mapping[str, Any] = attrs.field(repr=False)
     """As written, for showing."""
@@ -36,7 +36,7 @@ class Line:
 
 def packaged() -> str:
     """The prompts that come with the package."""
-    return (files(__package__) / "prompts.jsonl").read_text(encoding="utf-8")
+    return (files("kling_async.cli") / "prompts.jsonl").read_text(encoding="utf-8")
 
 
 def read(path: Path | None) -> tuple[Line, ...]:
@@ -71,19 +71,18 @@ def _line(where: str, text: str) -> Line:
     except ValueError as error:
         raise InvalidRequest(where, f"must be JSON ({error})", text) from None
     match given:
-        case {"custom_id": str(custom_id), "endpoint": str(endpoint), "body": dict() as body} if given.keys() == _KEYS:
-            pass
+        case {"custom_id": str(custom_id), "endpoint": str(endpoint), "body": {**fields}} if given.keys() == _KEYS:
+            body = cast("dict[str, Any]", fields)
         case _:
             raise InvalidRequest(where, 'must be {"custom_id": "...", "endpoint": "...", "body": {...}}', text)
     row = ROWS.get(endpoint)
     if row is None:
         raise InvalidRequest(f"{where}.endpoint", f"must be one of {', '.join(ROWS)}", endpoint)
-    fields = cast("dict[str, Any]", body)
     try:
         stem(custom_id)
-        request = row.request(**fields)
+        request = row.request(**body)
     except InvalidRequest as error:
         trouble = error
     else:
-        return Line(custom_id=custom_id, row=row, request=request, body=fields)
+        return Line(custom_id=custom_id, row=row, request=request, body=body)
     raise InvalidRequest(f"{where}.{trouble.field}", trouble.rule or "is not valid", trouble.value)

@@ -49,7 +49,7 @@ def parameters(request: type) -> Iterator[inspect.Parameter]:
             field.name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD if field.name == POSITIONAL else inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if required else None,
-            annotation=_annotation(field, required),
+            annotation=_annotation(field, required=required),
         )
 
 
@@ -67,10 +67,11 @@ def option(name: str) -> str:
 
 
 def _fields(request: type) -> tuple[attrs.Attribute[Any], ...]:
-    return attrs.fields(cast("type[attrs.AttrsInstance]", request))
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(cast("type[attrs.AttrsInstance]", request))
+    return fields
 
 
-def _annotation(field: attrs.Attribute[Any], required: bool) -> object:
+def _annotation(field: attrs.Attribute[Any], *, required: bool) -> object:
     about = info(field)
     kind: Any = _TYPES.get(about.kind, str) if about else str
     if about and about.choices and not about.open:

@@ -5,9 +5,8 @@ Prompts and reasons are hostile text: everything goes through the template's esc
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -16,7 +15,7 @@ from urllib.parse import quote
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .demo import Ended, units_by_pool
+from .outcome import Ended, units_by_pool
 from .present import took
 
 _FACTS: Final[Mapping[str, str]] = {
@@ -29,7 +28,6 @@ _FACTS: Final[Mapping[str, str]] = {
 """Fields worth a word on a card, in the order shown."""
 
 _VIDEO: Final = frozenset({".mp4", ".mov", ".webm"})
-_SECTIONS: Final = (("video", "Videos"), ("image", "Pictures"))
 _NOUNS: Final = {"image": ("picture", "pictures"), "video": ("video", "videos")}
 
 
@@ -47,10 +45,10 @@ class Card:
     """One task on the page."""
 
     custom_id: str
-    endpoint: str
     pool: str
     prompt: str
     model: str
+    """The endpoint where it takes no model."""
     facts: tuple[str, ...]
     media: tuple[Medium, ...]
     units: str | None
@@ -74,7 +72,7 @@ class Totals:
     refused: int
 
     def __str__(self) -> str:
-        parts = [_counted(count, *_NOUNS.get(pool, (f"{pool} file", f"{pool} files"))) for pool, count in self.files.items()]
+        parts = [_counted(count, pool) for pool, count in self.files.items()]
         units = [f"{amount:f} {pool} units" for pool, amount in self.units.items()]
         refused = [f"{self.refused} not made"] if self.refused else []
         return ", ".join([*parts, *units, *refused])
@@ -87,27 +85,22 @@ def gallery(ended: Sequence[Ended], directory: Path) -> tuple[Totals, tuple[Card
     for card in cards:
         files[card.pool] += len(card.media)
     refused = sum(card.refusal is not None for card in cards)
-    return Totals(files=files, units=units_by_pool(tuple(ended)), refused=refused), cards
+    return Totals(files=files, units=units_by_pool(ended), refused=refused), cards
 
 
-def render(totals: Totals, cards: Iterable[Card], *, seconds: float, speed: float) -> str:
+def render(totals: Totals, cards: Sequence[Card], *, seconds: float, speed: float) -> str:
     """The page as HTML."""
     environment = Environment(
-        loader=PackageLoader(__package__ or "", "templates"),
+        loader=PackageLoader("kling_async.cli", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = tuple(cards)
-    known = dict(_SECTIONS)
-    others = [(pool, pool) for pool in dict.fromkeys(card.pool for card in shown) if pool not in known]
-    sections = [(title, [card for card in shown if card.pool == pool]) for pool, title in (*_SECTIONS, *others)]
     return environment.get_template("index.html.jinja").render(
         totals=totals,
-        sections=[(title, inside) for title, inside in sections if inside],
+        cards=cards,
         nouns=_NOUNS,
-        count=len(shown),
         seconds=seconds,
         speed=speed,
     )
@@ -117,7 +110,7 @@ def write(path: Path, page: str) -> Path:
     """Store the page in one step, so that a browser never sees half of it. Blocking."""
     part = path.with_name(f"{path.name}.part")
     part.write_text(page, encoding="utf-8")
-    os.replace(part, path)
+    part.replace(path)
     return path
 
 
@@ -127,10 +120,9 @@ def _card(each: Ended, directory: Path) -> Card:
     count = len(each.files)
     return Card(
         custom_id=each.line.custom_id,
-        endpoint=each.line.row.name,
         pool=each.line.row.pool,
         prompt=prompt,
-        model=str(body.get("model_name") or ""),
+        model=str(body.get("model_name") or each.line.row.name),
         facts=tuple(form.format(body[name]) for name, form in _FACTS.items() if body.get(name)),
         media=tuple(
             Medium(
@@ -152,5 +144,6 @@ def _about(each: Ended) -> str:
     return (type(each.line.request).__doc__ or each.line.row.name).strip().partition("\n")[0]
 
 
-def _counted(count: int, one: str, many: str) -> str:
+def _counted(count: int, pool: str) -> str:
+    one, many = _NOUNS.get(pool, (f"{pool} file", f"{pool} files"))
     return f"{count} {one if count == 1 else many}"

@@ -22,7 +22,7 @@ STATES = {"succeed": "green", "failed": "red"}
 
 def as_json(ref: TaskRef, task: Task[Any] | None, files: Sequence[Path] = ()) -> dict[str, object]:
     """The object that `--json` prints for a task; numbers that the vendor writes as text stay text."""
-    about: dict[str, object] = {"endpoint": ref.endpoint, "task_id": ref.task_id, "external_task_id": ref.external_task_id}
+    about: dict[str, object] = {name: getattr(ref, name) for name in ("endpoint", "task_id", "external_task_id")}
     if task is not None:
         about |= {
             "status": task.status.value,

@@ -6,7 +6,7 @@ The vendor tells no percentage, so a bar only says that something moves, next to
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, Protocol
 
@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(shell: Shell) -> Iterator[Progress]:
+def progress(shell: Shell) -> Generator[Progress]:
     """The form that fits the shell."""
     if shell.json:
         yield Silent()

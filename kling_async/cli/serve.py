@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from ..errors import InvalidRequest
 from ..transport.auth import ACCESS_KEY, SECRET_KEY
-from .common import Attempt, Connection, no_emulator
+from .common import Attempt, Connection, not_installed
 from .failures import Exit, Failure
 from .shell import Shell
 
@@ -45,7 +45,7 @@ async def emulator(
                 shell, host, port, speed=speed, seed=seed, slots=_slots(slots), keys=(access_key, secret_key)
             )
         except ModuleNotFoundError as error:
-            attempt.exit = shell.fail(no_emulator(error))
+            attempt.exit = shell.fail(not_installed(error))
     return attempt.exit
 
 
@@ -59,7 +59,7 @@ async def _serve(
     slots: Mapping[str, int],
     keys: tuple[str | None, str | None],
 ) -> Exit:
-    from .. import emulator as package
+    from .. import emulator as package  # noqa: PLC0415 - an extra of its own, and slow to import
 
     access_key, secret_key = keys[0] or package.ACCESS_KEY, keys[1] or package.SECRET_KEY
     try:

@@ -108,7 +108,8 @@ def _wanted(endpoint: str | None, task_id: str | None, external_id: str | None, 
         _known(wanted.endpoint)
         return wanted
     if endpoint is None or (task_id is None) == (external_id is None):
-        raise InvalidRequest("endpoint", "give an endpoint and one id: ENDPOINT ID, or ENDPOINT --external-id, or --ref")
+        rule = "give an endpoint and one id: ENDPOINT ID, or ENDPOINT --external-id, or --ref"
+        raise InvalidRequest("endpoint", rule)
     _known(endpoint)
     return _ref(endpoint, task_id, external_id)
 
