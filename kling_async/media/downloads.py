@@ -54,8 +54,14 @@ def _positive(_: object, field: attrs.Attribute[int], value: object) -> None:
         raise InvalidRequest(f"Downloads.{field.name}", "must be a whole number of at least 1", value)
 
 
+_CAPS: Final[Mapping[Kind, int]] = {"image": 50_000_000, "video": 2_000_000_000, "audio": 200_000_000}
+
+
 def _caps(given: Mapping[Kind, int] | None) -> Mapping[Kind, int]:
-    return {"image": 50_000_000, "video": 2_000_000_000, "audio": 200_000_000, **(given or {})}
+    for kind, most in (given or {}).items():
+        if kind not in _CAPS or isinstance(most, bool) or most < 1:
+            raise InvalidRequest(f"Downloads.max_bytes[{kind}]", f"must be bytes of one of {', '.join(_CAPS)}", most)
+    return {**_CAPS, **(given or {})}
 
 
 @attrs.frozen(kw_only=True)

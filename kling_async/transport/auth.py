@@ -88,7 +88,7 @@ class AccessKey:
     def bearer(self, now: float) -> tuple[Secret, float]:
         """A token made at *now* (Unix seconds), and when to replace it."""
         start = int(now)
-        token = jwt.encode(  # pyright: ignore[reportUnknownMemberType]  # a key type of the optional cryptography package
+        token = jwt.encode(
             {"iss": self.access_key.reveal(), "exp": start + LIFE, "nbf": start - _BACK},
             self.secret_key.reveal(),
             algorithm="HS256",

@@ -102,7 +102,10 @@ class Vendor:
                     return
                 if reply.cut:
                     return
-                head = {"Content-Length": str(len(reply.body) if reply.length is None else reply.length), **reply.headers}
+                head = {
+                    "Content-Length": str(len(reply.body) if reply.length is None else reply.length),
+                    **reply.headers,
+                }
                 lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
                 writer.write(f"HTTP/1.1 {reply.status} Reason\r\n{lines}\r\n".encode() + reply.body)
                 await writer.drain()
@@ -121,7 +124,7 @@ async def _read(reader: asyncio.StreamReader) -> Seen | None:
         return None
     method, path, _ = line.decode().split(" ", 2)
     headers = dict[str, str]()
-    while (header := (await reader.readline()).decode().strip()):
+    while header := (await reader.readline()).decode().strip():
         name, _, value = header.partition(":")
         headers[name.strip().title()] = value.strip()
     body = await reader.readexactly(int(headers.get("Content-Length", "0")))

@@ -45,7 +45,9 @@ def test_a_token_is_what_the_vendors_page_describes() -> None:
     """HS256 with iss, exp half an hour ahead and nbf a little back, and nothing else."""
     token, _ = AccessKey(ACCESS, SECRET).bearer(1_774_700_000.7)
 
-    claims = jwt.decode(token.reveal(), SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False})
+    claims = jwt.decode(
+        token.reveal(), SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False}
+    )
     assert {"iss": ACCESS, "exp": 1_774_701_800, "nbf": 1_774_699_970} == claims
     assert {"alg": "HS256", "typ": "JWT"} == jwt.get_unverified_header(token.reveal())
 
@@ -126,11 +128,11 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert "ApiKey('***')" == repr(kling._inside.engine.authorizer.source)
 
 
-@pytest.mark.parametrize("given", [{}, {"access_key": ACCESS}, {"secret_key": SECRET}])
-def test_missing_credentials_name_the_three_variables(given: dict[str, str]) -> None:
+@pytest.mark.parametrize(("access_key", "secret_key"), [(None, None), (ACCESS, None), (None, SECRET)])
+def test_missing_credentials_name_the_three_variables(access_key: str | None, secret_key: str | None) -> None:
     """The message says what to set."""
     with pytest.raises(MissingCredentials) as caught:
-        KlingClient(**given)  # type: ignore[arg-type]  # a table of keywords
+        KlingClient(access_key=access_key, secret_key=secret_key)
 
     assert {"KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_API_KEY"} <= set(str(caught.value).replace(",", "").split())
     assert "canary" not in str(caught.value)
@@ -174,7 +176,13 @@ def test_a_secret_shows_itself_nowhere(text: str) -> None:
 def test_nothing_that_holds_credentials_can_be_pickled() -> None:
     """A pickle is a file with a secret in it."""
     kling = KlingClient(access_key=ACCESS, secret_key=SECRET)
-    for holder in (AccessKey(ACCESS, SECRET), ApiKey(STATIC), kling, kling._inside.engine, kling._inside.engine.authorizer):
+    for holder in (
+        AccessKey(ACCESS, SECRET),
+        ApiKey(STATIC),
+        kling,
+        kling._inside.engine,
+        kling._inside.engine.authorizer,
+    ):
         with pytest.raises(TypeError):
             pickle.dumps(holder)
 
@@ -199,15 +207,15 @@ TROUBLES = [
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("keys", [{"access_key": ACCESS, "secret_key": SECRET}, {"api_key": STATIC}])
+@pytest.mark.parametrize("keys", [AccessKey(ACCESS, SECRET), ApiKey(STATIC)], ids=["pair", "static"])
 @pytest.mark.parametrize("reply", TROUBLES)
 async def test_no_secret_in_errors_tracebacks_or_logs(
-    reply: Reply, keys: dict[str, str], caplog: pytest.LogCaptureFixture
+    reply: Reply, keys: AccessKey | ApiKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever goes wrong: with every local printed, every cause followed and every log line read."""
     caplog.set_level(logging.DEBUG)
     async with Vendor(reply) as vendor:
-        async with KlingClient(base_url=vendor.url, retry=Retry(attempts=2), timeout=5, **keys) as kling:  # type: ignore[arg-type]  # a table of keywords
+        async with KlingClient(credentials=keys, base_url=vendor.url, retry=Retry(attempts=2), timeout=5) as kling:
             for call in (lambda: kling.images.generate.get("1"), lambda: kling.images.generate(prompt="x")):
                 with pytest.raises((KlingError, SubmitUnknown)) as caught:
                     await call()
@@ -215,7 +223,11 @@ async def test_no_secret_in_errors_tracebacks_or_logs(
                 token = kling._inside.engine.authorizer._token
                 assert token is not None
                 printed = f"{everything(caught.value)} {kling} {caplog.text} {pickle.dumps(caught.value)!r}"
-                assert [] == [secret for secret in (*keys.values(), token.reveal()) if secret in printed]
+                assert [] == [
+                    secret
+                    for secret in (*(key.reveal() for key in keys.secrets()), token.reveal())
+                    if secret in printed
+                ]
 
 
 @pytest.mark.looptime

@@ -26,7 +26,10 @@ from kling_async.errors import KlingError
 from tests.support.vendor import API_KEY, Reply, Vendor, refused, row, said
 
 ONCE = Retry(attempts=1)
-PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1><p>Bearer eyJabc.def.ghi</p></body></html>"
+PAGE = (
+    b"<html><head><title>502 Bad Gateway</title></head>"
+    b"<body><h1>Bad Gateway</h1><p>Bearer eyJabc.def.ghi</p></body></html>"
+)
 
 
 def a_client(vendor: Vendor, *, retry: Retry = ONCE, timeout: float = 5) -> KlingClient:
@@ -121,7 +124,9 @@ async def test_a_query_is_given_up_after_its_attempts() -> None:
     assert 3 == len(vendor.seen)
 
 
-@pytest.mark.parametrize(("code", "status"), [(1000, 401), (1102, 429), (1304, 429), (1201, 400), (1103, 403), (1301, 400)])
+@pytest.mark.parametrize(
+    ("code", "status"), [(1000, 401), (1102, 429), (1304, 429), (1201, 400), (1103, 403), (1301, 400)]
+)
 async def test_a_permanent_refusal_is_not_repeated(code: int, status: int) -> None:
     """Asking again would not help."""
     async with Vendor(refused(code, status)) as vendor, a_client(vendor, retry=Retry()) as kling:
@@ -214,7 +219,14 @@ async def test_a_closed_client_says_so_and_leaves_no_socket() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://api.example.com", "ftp://127.0.0.1", "127.0.0.1:80", "https://", "https://x.example/?a=1", "http://10.0.0.1"],
+    [
+        "http://api.example.com",
+        "ftp://127.0.0.1",
+        "127.0.0.1:80",
+        "https://",
+        "https://x.example/?a=1",
+        "http://10.0.0.1",
+    ],
 )
 def test_a_base_url_that_would_send_the_token_in_the_clear_is_refused(url: str) -> None:
     """https everywhere; plain http for this very machine only."""

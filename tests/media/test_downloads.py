@@ -1,0 +1,298 @@
+"""Results on disk: whole, of the right kind, under our own names, and fetched without credentials."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_async import (
+    ClientClosed,
+    DownloadError,
+    Downloads,
+    ExpiredResult,
+    InvalidRequest,
+    KlingClient,
+    Task,
+    TaskFailed,
+    TaskStatus,
+    UnsafeURL,
+)
+from kling_async.media.downloads import slug
+from kling_async.models import Image, ImageResult, Video, VideoResult
+from tests.support.vendor import API_KEY, Reply, Seen, Vendor, row, said
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
+WEBP = b"RIFF\x10\x20\x00\x00WEBPVP8 " + bytes(100)
+MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 9000  # more than two batches
+
+
+def host(seen: Seen) -> Reply:
+    """A file host: the path says what it serves."""
+    files = {"png": PNG, "jpeg": JPEG, "webp": WEBP, "mp4": MP4, "html": b"<html>no</html>", "empty": b""}
+    name = seen.path.partition("?")[0].strip("/")
+    if name.isdecimal():
+        return Reply(b"no", int(name))
+    if name == "short":
+        return Reply(PNG[:500], length=len(PNG))
+    if name == "cut":
+        return Reply(cut=True)
+    return Reply(files[name])
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    """The file host."""
+    async with Vendor(host) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+async def kling(vendor: Vendor) -> AsyncIterator[KlingClient]:
+    """A client on whose very origin the files live, as with the emulator."""
+    async with KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+        yield kling
+
+
+def a_task(name: str = "77", *files: Any) -> Task[Any]:
+    """A finished task."""
+    result = VideoResult(videos=files) if files and isinstance(files[0], Video) else ImageResult(images=files)
+    return Task(id=name, status=TaskStatus.SUCCEED, result=result)
+
+
+async def test_files_are_named_after_the_task_and_their_content(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path
+) -> None:
+    """`<task id>-<index>.<ext>`, the extension by the first bytes, in a directory made if need be."""
+    images = [Image(url=f"{vendor.url}/{kind}", index=at) for at, kind in enumerate(("png", "jpeg", "webp"))]
+
+    paths = await kling.download(a_task("77", *images), tmp_path / "new" / "dir")
+
+    assert ["77-0.png", "77-1.jpg", "77-2.webp"] == [path.name for path in paths]
+    assert [PNG, JPEG, WEBP] == [path.read_bytes() for path in paths]
+    assert sorted(paths) == sorted((tmp_path / "new" / "dir").iterdir())
+
+
+async def test_a_large_file_arrives_whole(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """Also when it takes several batches."""
+    (path,) = await kling.download(Video(url=f"{vendor.url}/mp4"), tmp_path, name="clip")
+
+    assert "clip-0.mp4" == path.name
+    assert MP4 == path.read_bytes()
+
+
+async def test_a_name_of_ones_own_counts_on_over_everything(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """With many tasks one name still gives every file its own."""
+    picture = Image(url=f"{vendor.url}/png")
+
+    paths = await kling.download([a_task("1", picture, picture), picture, a_task("2", picture)], tmp_path, name="shot")
+
+    assert ["shot-0.png", "shot-1.png", "shot-2.png", "shot-3.png"] == [path.name for path in paths]
+
+
+async def test_no_credentials_and_an_untouched_query_reach_the_file_host(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path
+) -> None:
+    """Signed links break if one character changes, and the host is not to see the token."""
+    query = "Expires=1&Signature=a%2Fb~c%3D%3d+x&Key-Pair-Id=K"
+
+    await kling.download(Image(url=f"{vendor.url}/png?{query}"), tmp_path)
+
+    assert f"/png?{query}" == vendor.seen[0].path
+    assert "Authorization" not in vendor.seen[0].headers
+    assert "identity" == vendor.seen[0].headers["Accept-Encoding"]
+    assert API_KEY not in str(vendor.seen[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("html", "image", "is no image"),
+        ("mp4", "image", "is no image"),
+        ("png", "video", "is no video"),
+        ("empty", "image", "is no image"),
+        ("short", "image", "could not be fetched"),
+        ("cut", "image", "could not be fetched"),
+        ("500", "image", "HTTP 500"),
+        ("302", "image", "HTTP 302"),
+    ],
+)
+async def test_what_is_not_the_whole_right_file_never_gets_its_name(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path, name: str, kind: str, words: str
+) -> None:
+    """Nothing but a `.part` may be left of it."""
+    file = Image(url=f"{vendor.url}/{name}?Signature=s3cret") if kind == "image" else Video(url=f"{vendor.url}/{name}")
+
+    with pytest.raises(DownloadError, match=words) as caught:
+        await kling.download(file, tmp_path)
+
+    assert [] == [path for path in tmp_path.iterdir() if path.suffix != ".part"]
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_a_link_that_is_gone_is_told_apart(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path, status: int
+) -> None:
+    """Links end after 30 days."""
+    with pytest.raises(ExpiredResult, match="30 days"):
+        await kling.download(Image(url=f"{vendor.url}/{status}"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/a.png",
+        "http://127.0.0.1:1/a.png",
+        "file:///etc/passwd",
+        "ftp://x/y",
+        "",
+        "a.png",
+        "https://",
+    ],
+)
+async def test_an_unsafe_address_is_not_fetched(kling: KlingClient, tmp_path: Path, url: str) -> None:
+    """https only, and http from the emulator's own origin; not from another port of this machine."""
+    with pytest.raises(UnsafeURL):
+        await kling.download(Image(url=url), tmp_path)
+
+
+async def test_a_file_above_its_cap_is_given_up(vendor: Vendor, tmp_path: Path) -> None:
+    """Declared or not."""
+    async with KlingClient(
+        api_key=API_KEY, base_url=vendor.url, downloads=Downloads(max_bytes={"image": 1000})
+    ) as kling:
+        with pytest.raises(DownloadError, match="more than the 1,000"):
+            await kling.download(Image(url=f"{vendor.url}/png"), tmp_path)
+
+
+async def test_of_many_the_finished_stay_and_the_failed_are_named(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path
+) -> None:
+    """`DownloadError` holds what is done and what failed."""
+    good, bad = Image(url=f"{vendor.url}/png"), Image(url=f"{vendor.url}/404")
+    failed = Task(id="9", status=TaskStatus.FAILED, result=None, message="why")
+
+    with pytest.raises(DownloadError) as caught:
+        await kling.download([a_task("1", good, bad), a_task("2", good)], tmp_path)
+    with pytest.raises(InvalidRequest):
+        await kling.download(failed, tmp_path)
+
+    assert ["1-0.png", "2-0.png"] == [path.name for path in caught.value.done]
+    assert [ExpiredResult] == [type(error) for error in caught.value.failed]
+    assert all(path.exists() for path in caught.value.done)
+
+
+async def test_a_handle_is_awaited_first(tmp_path: Path) -> None:
+    """And a failed task raises what awaiting it raises; among many it is one of the failed."""
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.startswith("/png"):
+            return Reply(PNG)
+        url = f"http://{seen.headers['Host']}/png"
+        good = row("1", "succeed", task_result={"images": [{"index": 0, "url": url}]})
+        return said(good if seen.path.endswith("/1") else row("2", "failed", task_status_msg="why"))
+
+    async with Vendor(answer) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+        good, bad = kling.images.generate.attach("1"), kling.images.generate.attach("2")
+        paths = await kling.download(good, tmp_path)
+        with pytest.raises(TaskFailed):
+            await kling.download(bad, tmp_path)
+        with pytest.raises(DownloadError, match="why") as caught:
+            await kling.download([good, bad], tmp_path)
+
+    assert ["1-0.png"] == [path.name for path in paths]
+    assert isinstance(caught.value.failed[0].__cause__, TaskFailed)
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "a/b", "a\\b", ".hidden", "", "con", "LPT1.x", "a" * 81, "nul", "a b", "é", 5]
+)
+async def test_a_name_that_is_no_plain_name_is_refused(kling: KlingClient, tmp_path: Path, name: Any) -> None:
+    """On every system, also on those we are not on."""
+    with pytest.raises(InvalidRequest, match="name"):
+        await kling.download(Image(url="https://x.example/a"), tmp_path, name=name)
+
+
+async def test_an_id_from_outside_cannot_choose_the_place(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """A task id is the server's word, and is not trusted as a path."""
+    (path,) = await kling.download(a_task("../../etc/x", Image(url=f"{vendor.url}/png")), tmp_path / "out")
+
+    assert tmp_path / "out" == path.parent
+
+
+@given(st.text())
+def test_a_slug_is_a_plain_name_whatever_it_is_made_of(text: str) -> None:
+    """Letters, digits, hyphens and underscores, at most 85 of them, and no device."""
+    name = slug(text)
+
+    assert 0 < len(name) <= 85
+    assert name.isascii()
+    assert not set(name) & set("./\\: ")
+    assert name.lower() not in {"con", "nul", "aux", "prn", "com1", "lpt1"}
+
+
+async def test_a_symlink_in_the_place_of_the_part_is_not_followed(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path
+) -> None:
+    """Nobody can make us write elsewhere."""
+    (tmp_path / "x-0.part").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DownloadError, match="cannot be written"):
+        await kling.download(Image(url=f"{vendor.url}/png"), tmp_path, name="x")
+
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_a_directory_that_cannot_be_written_is_named_before_anything_is_fetched(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path
+) -> None:
+    """A file in its place is enough, and holds for the superuser too."""
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(InvalidRequest, match="directory"):
+        await kling.download(Image(url=f"{vendor.url}/png"), tmp_path / "file" / "out")
+
+    assert [] == vendor.seen
+
+
+async def test_the_file_is_as_private_as_the_umask_says(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """Not more, not less."""
+    before = os.umask(0o027)
+    try:
+        (path,) = await kling.download(Image(url=f"{vendor.url}/png"), tmp_path)
+    finally:
+        os.umask(before)
+
+    assert 0o640 == stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_downloading_after_close_is_refused(kling: KlingClient, tmp_path: Path) -> None:
+    """As everything else is."""
+    await kling.close()
+
+    with pytest.raises(ClientClosed):
+        await kling.download(Image(url="https://x.example/a"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": 0},
+        {"concurrency": 1.5},
+        {"concurrency": True},
+        {"max_bytes": {"image": 0}},
+        {"max_bytes": {"x": 1}},
+    ],
+)
+def test_download_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
+    """The error names the option."""
+    with pytest.raises(InvalidRequest, match=f"Downloads.{next(iter(options))}"):
+        Downloads(**options)

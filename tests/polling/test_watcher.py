@@ -1,0 +1,444 @@
+"""The watcher: how often it asks, what it makes of trouble, and that nobody is left waiting or forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import weakref
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_async import (
+    AuthenticationError,
+    BalanceError,
+    ClientClosed,
+    ConnectionFailed,
+    InvalidRequest,
+    Polling,
+    RateLimited,
+    ResponseError,
+    ServerError,
+    Task,
+    TaskFailed,
+    TaskHandle,
+    TaskLost,
+    TaskNotFound,
+    TaskRef,
+    TaskStatus,
+    TaskTimeout,
+    VideoResult,
+)
+from kling_async.handle import as_completed
+from kling_async.polling.schedule import PlainSchedule
+from kling_async.polling.watcher import Watcher
+
+pytestmark = pytest.mark.looptime(start=0)
+
+START = datetime(2026, 3, 28, tzinfo=UTC)
+
+
+def a_task(name: str, status: str, *, at: float = 0) -> Task[VideoResult | None]:
+    """A snapshot as the vendor might send it."""
+    result = VideoResult() if status == "succeed" else None
+    message = "Failure to pass the risk control system" if status == "failed" else ""
+    return Task(
+        id=name,
+        status=TaskStatus(status),
+        result=result,
+        message=message,
+        created_at=START,
+        updated_at=START + timedelta(seconds=at),
+    )
+
+
+class World:
+    """A vendor whose tasks end when a test says so, and a watcher that asks it."""
+
+    def __init__(self, polling: Polling | None = None, *, answer_after: float = 0.0) -> None:
+        self.asked: list[tuple[float, str]] = []
+        self.ends: dict[str, tuple[float, str]] = {}
+        self.troubles: list[Exception] = []
+        self.answer_after = answer_after
+        self.polling = polling or Polling()
+        chance = random.Random(1)
+        schedule = PlainSchedule(self.polling, chance)
+        self.watcher = Watcher("videos.x", "video", self.ask, schedule=schedule, polling=self.polling, random=chance)
+        self.refreshed = 0
+
+    def handle(self, name: str, *, ends: float = 100, well: bool = True) -> TaskHandle[VideoResult]:
+        """A handle as a create returns it, of a task that ends after so many seconds."""
+        self.ends[name] = (ends, "succeed" if well else "failed")
+        now = asyncio.get_running_loop().time()
+        return TaskHandle("videos.x", self, task=a_task(name, "submitted"), born=now)
+
+    async def ask(self, handle: TaskHandle[VideoResult]) -> Task[VideoResult | None]:
+        """Answer as the vendor would."""
+        now = asyncio.get_running_loop().time()
+        self.asked.append((now, str(handle.id)))
+        if self.answer_after:
+            await asyncio.sleep(self.answer_after)
+        if self.troubles:
+            raise self.troubles.pop(0) if len(self.troubles) > 1 else self.troubles[0]
+        ends, status = self.ends[str(handle.id)]
+        done = asyncio.get_running_loop().time() >= ends
+        return a_task(str(handle.id), status if done else "processing", at=ends if done else 1)
+
+    def watch(self, handle: TaskHandle[VideoResult]) -> None:
+        """Be the keeper of the handles."""
+        self.watcher.watch(handle)
+
+    def unwatch(self, handle: TaskHandle[VideoResult]) -> None:
+        """Be the keeper of the handles."""
+        self.watcher.unwatch(handle)
+
+    async def refresh(self, handle: TaskHandle[VideoResult]) -> None:
+        """Be the keeper of the handles."""
+        handle.push(await self.ask(handle))
+
+
+def now() -> float:
+    """The loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def watchers_tasks() -> list[str]:
+    """Names of tasks that are not the test's own."""
+    return [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_awaiting_gives_the_success_soon_after_it_happened() -> None:
+    """The end is seen within the longest pause of the schedule."""
+    world = World()
+    handle = world.handle("a", ends=130)
+
+    task = await handle
+
+    assert TaskStatus.SUCCEED == task.status
+    assert 130 <= now() <= 130 + 11
+    assert len(world.asked) <= 30
+
+
+async def test_max_lag_bounds_how_long_the_end_goes_unnoticed() -> None:
+    """A user who wants to know soon says so in seconds."""
+    world = World(Polling(max_lag=2))
+    handle = world.handle("a", ends=300)
+
+    await handle
+
+    assert 300 <= now() <= 302
+
+
+async def test_many_waiters_cost_no_more_than_one() -> None:
+    """Fifty coroutines on one handle share the questions and all get the answer."""
+    alone, crowd = World(), World()
+    await alone.handle("a", ends=60)
+    start = now()
+    handle = crowd.handle("a", ends=start + 60)
+
+    tasks = await asyncio.gather(*(handle.wait() for _ in range(50)))
+
+    assert 50 == len(tasks)
+    assert len(alone.asked) == pytest.approx(len(crowd.asked), abs=2)
+
+
+async def test_nobody_is_asked_about_a_task_that_nobody_waits_for() -> None:
+    """A handle alone costs nothing; the watcher's task ends with the last waiter."""
+    world = World()
+    handle = world.handle("a", ends=1000)
+    await asyncio.sleep(100)
+    assert [] == world.asked
+
+    with pytest.raises(TaskTimeout):
+        await handle.wait(timeout=50)
+    asked = len(world.asked)
+    await asyncio.sleep(100)
+
+    assert asked == len(world.asked)
+    assert [] == watchers_tasks()
+
+
+async def test_a_time_out_leaves_the_handle_as_it_was() -> None:
+    """It says that the task still runs, holds the handle, and the handle can be awaited again."""
+    world = World()
+    handle = world.handle("a", ends=100)
+
+    with pytest.raises(TaskTimeout) as caught:
+        await handle.wait(timeout=30)
+
+    assert handle is caught.value.handle
+    assert TaskRef(endpoint="videos.x", task_id="a", created_at=START) == caught.value.ref
+    assert 30 == now()
+    assert TaskStatus.SUCCEED == (await handle).status
+
+
+async def test_a_cancelled_waiter_takes_nobody_with_it() -> None:
+    """The others still get the result, and the vendor sees no difference."""
+    world = World()
+    handle = world.handle("a", ends=100)
+    first, second = asyncio.ensure_future(handle.wait()), asyncio.ensure_future(handle.wait())
+    await asyncio.sleep(40)
+
+    first.cancel()
+
+    assert TaskStatus.SUCCEED == (await second).status
+    assert first.cancelled()
+
+
+async def test_a_failed_task_raises_the_vendors_reason_and_stays_data_elsewhere() -> None:
+    """`await` raises, `updates` and `latest` do not."""
+    world = World()
+    handle = world.handle("a", ends=50, well=False)
+
+    seen = [update.status async for update in handle.updates()]
+    with pytest.raises(TaskFailed, match="risk control") as caught:
+        await handle
+
+    assert [TaskStatus.SUBMITTED, TaskStatus.PROCESSING, TaskStatus.FAILED] == seen
+    assert handle.latest is caught.value.task
+
+
+async def test_updates_can_be_left_early() -> None:
+    """Breaking out of the loop stops the watching."""
+    world = World()
+    handle = world.handle("a", ends=500)
+
+    updates = handle.updates()
+    async for update in updates:
+        if update.status is TaskStatus.PROCESSING:
+            break
+    await updates.aclose()
+    await asyncio.sleep(0)
+
+    assert [] == watchers_tasks()
+
+
+async def test_an_unknown_status_is_not_final() -> None:
+    """A word nobody has seen means that the task goes on."""
+    world = World()
+    handle = world.handle("a", ends=30)
+    world.ends["a"] = (10, "reviewing")
+    waiting = asyncio.ensure_future(handle.wait())
+    await asyncio.sleep(60)
+    assert TaskStatus.UNKNOWN == handle.status
+    assert not waiting.done()
+
+    world.ends["a"] = (70, "succeed")
+
+    assert TaskStatus.SUCCEED == (await waiting).status
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ServerError("down", code=5000, status=500),
+        RateLimited("slow", code=1302, status=429),
+        ConnectionFailed("cut", may_have_been_created=True),
+    ],
+)
+async def test_an_hour_of_trouble_fails_no_handle(trouble: Exception) -> None:
+    """While the vendor may recover the waiting goes on, with few questions; then the result arrives."""
+    world = World()
+    world.troubles = [trouble]
+    handles = [world.handle(f"t{n}", ends=60) for n in range(40)]
+    waiting = asyncio.ensure_future(asyncio.gather(*handles))
+
+    await asyncio.sleep(3600)
+    during = len(world.asked)
+    world.troubles = []
+    tasks = await waiting
+
+    assert {TaskStatus.SUCCEED} == {task.status for task in tasks}
+    assert during < 3600 / 15 + 60
+    assert now() < 3600 + 45
+
+
+async def test_after_trouble_one_question_probes_before_all_ask() -> None:
+    """A recovering vendor is not met by everybody at once."""
+    world = World(answer_after=0.5)
+    world.troubles = [ServerError("down", code=5001, status=503)]
+    handles = [world.handle(f"t{n}", ends=60) for n in range(10)]
+    waiting = asyncio.ensure_future(asyncio.gather(*handles))
+    await asyncio.sleep(200)
+
+    moments = Counter(round(at, 3) for at, _ in world.asked if at > 20)
+    world.troubles = []
+    await waiting
+
+    assert {1} == set(moments.values())
+
+
+@pytest.mark.parametrize(
+    "error", [AuthenticationError("who?", code=1000, status=401), BalanceError("empty", code=1102, status=429)]
+)
+async def test_a_refusal_about_the_account_reaches_everybody_once(error: Exception) -> None:
+    """All waiters learn it from the first question, each with an exception of its own, and can wait again."""
+    world = World()
+    world.troubles = [error]
+    handles = [world.handle(f"t{n}", ends=60) for n in range(5)]
+
+    outcomes = await asyncio.gather(*(handle.wait() for handle in handles), return_exceptions=True)
+    asked = len(world.asked)
+    world.troubles = []
+
+    assert [type(error)] * 5 == [type(outcome) for outcome in outcomes]
+    assert 5 == len({id(outcome) for outcome in outcomes})
+    assert asked <= 5
+    assert TaskStatus.SUCCEED == (await handles[0]).status
+
+
+async def test_a_new_task_may_be_unknown_for_a_while() -> None:
+    """Right after a create the vendor's copies may not agree yet."""
+    world = World()
+    handle = world.handle("a", ends=30)
+    missing = TaskNotFound("Task not found by id/external id: a", code=1201, status=400)
+    world.troubles = [missing]
+    waiting = asyncio.ensure_future(handle.wait())
+
+    await asyncio.sleep(20)
+    world.troubles = []
+
+    assert TaskStatus.SUCCEED == (await waiting).status
+
+
+async def test_a_task_denied_for_longer_than_patience_is_lost_with_its_reference() -> None:
+    """Never silently: the error holds what it takes to look again, and a refresh that finds it heals the handle."""
+    world = World(Polling(patience=120))
+    handle = world.handle("a", ends=30)
+    world.troubles = [TaskNotFound("Task not found by id/external id: a", code=1201, status=400)]
+
+    with pytest.raises(TaskLost) as caught:
+        await handle
+    with pytest.raises(TaskLost):
+        await handle
+    lost_at = now()
+    world.troubles = []
+    await handle.refresh()
+
+    assert handle.ref == caught.value.ref
+    assert 120 <= lost_at <= 135
+    assert TaskStatus.SUCCEED == (await handle).status
+
+
+async def test_nonsense_again_and_again_is_told_to_the_waiter() -> None:
+    """An answer that can never be read must not keep anybody waiting for ever."""
+    world = World()
+    world.troubles = [ResponseError("the answer does not fit its documented shape", status=200)]
+    handle = world.handle("a")
+
+    with pytest.raises(ResponseError):
+        await handle
+
+    assert 5 == len(world.asked)
+
+
+async def test_a_mistake_in_the_asking_reaches_the_waiter() -> None:
+    """An exception nobody foresaw is raised where somebody can see it."""
+    world = World()
+    world.troubles = [ZeroDivisionError("a vault that fails")]
+    handle = world.handle("a")
+
+    with pytest.raises(ZeroDivisionError):
+        await handle
+
+
+async def test_close_ends_every_waiting_and_leaves_nothing_behind() -> None:
+    """No task, no timer, no waiter."""
+    world = World(answer_after=3)
+    handles = [world.handle(f"t{n}", ends=600) for n in range(30)]
+    waiting = [asyncio.ensure_future(handle.wait()) for handle in handles]
+    await asyncio.sleep(5)
+
+    await world.watcher.close(ClientClosed("closed"))
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert {ClientClosed} == {type(outcome) for outcome in outcomes}
+    assert [] == watchers_tasks()
+
+
+async def test_a_slow_answer_holds_up_nobody_else() -> None:
+    """Questions are asked beside each other, a few at a time."""
+    world = World(answer_after=5)
+    handles = [world.handle(f"t{n}", ends=60) for n in range(16)]
+
+    await asyncio.gather(*handles)
+
+    assert now() < 60 + 11 + 2 * 5
+
+
+async def test_late_and_repeated_news_change_nothing() -> None:
+    """A status never goes back, and nothing follows the end."""
+    handle = World().handle("a")
+    handle.push(a_task("a", "processing", at=10))
+    handle.push(a_task("a", "submitted", at=5))
+    before = handle.status
+    handle.push(a_task("a", "succeed", at=20))
+    handle.push(a_task("a", "failed", at=30))
+    after = handle.status
+
+    assert (TaskStatus.PROCESSING, TaskStatus.SUCCEED) == (before, after)
+
+
+async def test_as_completed_yields_in_the_order_of_the_ends_without_a_task_each() -> None:
+    """Hundreds of handles, a handful of tasks."""
+    world = World(Polling(max_lag=1))
+    handles = [world.handle(f"t{n}", ends=20 + (37 * n) % 100, well=n % 7 != 0) for n in range(200)]
+    done, most = list[str](), 0
+
+    async for handle in as_completed(handles):
+        done.append(str(handle.id))
+        most = max(most, len(asyncio.all_tasks()))
+
+    assert 200 == len(done) == len(set(done))
+    assert all(world.ends[a][0] <= world.ends[b][0] + 4 for a, b in pairwise(done))
+    assert most < 25
+
+
+async def test_as_completed_gives_lost_tasks_too() -> None:
+    """A lost task has ended as far as anybody can know; awaiting it raises at once."""
+    world = World(Polling(patience=30))
+    handle = world.handle("a")
+    world.troubles = [TaskNotFound("Task not found by id/external id: a", code=1201, status=400)]
+
+    ended = [each async for each in as_completed([handle, handle])]
+
+    assert [handle] == ended
+    with pytest.raises(TaskLost):
+        await handle
+
+
+async def test_a_handle_can_be_collected_while_it_waits_for_nobody() -> None:
+    """Nothing of ours keeps a forgotten handle alive."""
+    world = World()
+    handle = world.handle("a", ends=1000)
+    with pytest.raises(TaskTimeout):
+        await handle.wait(timeout=10)
+    ghost = weakref.ref(handle)
+
+    del handle
+    await asyncio.sleep(60)
+    gc.collect()
+
+    assert ghost() is None
+
+
+@pytest.mark.parametrize("options", [{"max_lag": 0}, {"max_lag": -1}, {"patience": float("nan")}, {"max_lag": "5"}])
+def test_polling_options_that_make_no_sense_are_refused(options: dict[str, float]) -> None:
+    """The error names the option."""
+    with pytest.raises(InvalidRequest, match=f"Polling.{next(iter(options))}"):
+        Polling(**options)
+
+
+@given(age=st.floats(0, 1e6), lag=st.none() | st.floats(0.01, 100), seed=st.integers(0, 10))
+def test_a_pause_is_never_longer_than_asked_for_nor_zero(age: float, lag: float | None, seed: int) -> None:
+    """Whatever the age."""
+    schedule = PlainSchedule(Polling(max_lag=lag), random.Random(seed))
+
+    pause = schedule.gap("image", age)
+
+    assert 0 < pause <= (lag or 5.5)

@@ -1,0 +1,226 @@
+"""The whole client against the emulator on a real socket: from a prompt to a file, and away again without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from kling_async import (
+    ClientClosed,
+    ContentRefused,
+    DuplicateTask,
+    KlingClient,
+    Polling,
+    SlotsExceeded,
+    TaskFailed,
+    TaskRef,
+    TaskStatus,
+)
+from kling_async.api import GenerateImage
+from kling_async.emulator import Emulator
+from tests.support.vendor import API_KEY, Reply, Vendor
+
+QUICK = Polling(max_lag=0.02)
+
+
+async def test_a_prompt_becomes_a_picture_on_disk(tmp_path: Path) -> None:
+    """The main job, with the charge and the file."""
+    async with Emulator(speed=1000) as emulator, emulator.client(polling=QUICK) as kling:
+        handle = await kling.images.generate(prompt="a lighthouse in fog", model_name="kling-v3", n=2)
+        task = await handle
+        paths = await kling.download(task, tmp_path)
+
+    assert (2, Decimal(16)) == (len(task.result.images), task.units)
+    assert [f"{task.id}-0.png", f"{task.id}-1.png"] == [path.name for path in paths]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+async def test_a_prompt_becomes_a_video_on_disk(tmp_path: Path) -> None:
+    """Seconds given as a number are sent as the vendor wants them, and come back as a number."""
+    async with Emulator(speed=5000) as emulator, emulator.client(polling=QUICK) as kling:
+        handle = await kling.videos.text_to_video(prompt="a kite climbs", model_name="kling-v3", duration=3)
+        task = await handle
+        (path,) = await kling.download(handle, tmp_path)
+
+    assert 3.0 == pytest.approx(task.result.videos[0].duration, abs=0.1)
+    assert b"ftyp" == path.read_bytes()[4:8]
+
+
+async def test_every_create_carries_an_external_id(kling: KlingClient) -> None:
+    """Ours where the user gives none, and the task is found by it."""
+    handles = [await kling.images.generate(prompt="x") for _ in range(3)]
+    own = await kling.images.generate(prompt="x", external_task_id="order-17")
+
+    found = await kling.images.generate.get(external_task_id="order-17")
+
+    assert 3 == len({handle.external_task_id for handle in handles} - {None, ""})
+    assert ("order-17", own.id) == (own.external_task_id, found.id)
+
+
+async def test_an_external_id_of_ones_own_that_is_taken_is_refused(kling: KlingClient) -> None:
+    """The first attempt of a second task is no repetition of the first."""
+    await kling.images.generate(prompt="x", external_task_id="mine")
+
+    with pytest.raises(DuplicateTask, match="mine"):
+        await kling.images.generate(prompt="y", external_task_id="mine")
+
+
+async def test_a_request_can_be_built_first_and_submitted_later(kling: KlingClient) -> None:
+    """A value is as good as keywords."""
+    request = GenerateImage(prompt="x", aspect_ratio="1:1")
+
+    first, second = await kling.images.generate.submit(request), await kling.images.generate.submit(request)
+
+    assert first.id != second.id
+
+
+async def test_a_reference_takes_a_task_up_again_in_another_client() -> None:
+    """After a restart, say, by either id."""
+    async with Emulator(speed=1000) as emulator:
+        async with emulator.client() as kling:
+            handle = await kling.videos.text_to_video(prompt="x", model_name="kling-v3")
+            text = handle.ref.to_json()
+
+        async with emulator.client(polling=QUICK) as kling:
+            by_id = await kling.attach(TaskRef.from_json(text))
+            by_name = await kling.videos.text_to_video.attach(external_task_id=handle.external_task_id)
+
+    assert handle.id == by_id.id == by_name.id
+
+
+async def test_a_handle_attached_by_external_id_learns_its_task_id(kling: KlingClient) -> None:
+    """From the first answer on."""
+    made = await kling.images.generate(prompt="x", external_task_id="mine")
+    handle = kling.images.generate.attach(external_task_id="mine")
+
+    await handle.refresh()
+
+    assert made.id == handle.id
+
+
+async def test_refused_content_and_failed_tasks_are_told_apart(kling: KlingClient) -> None:
+    """One costs nothing and never was a task, the other ended as one."""
+    with pytest.raises(ContentRefused) as refused:
+        await kling.images.generate(prompt="something forbidden")
+    handle = await kling.images.generate(prompt="something risky")
+    with pytest.raises(TaskFailed, match="risk control"):
+        await handle
+
+    assert 1301 == refused.value.code
+    assert refused.value.advice
+
+
+async def test_a_full_pool_is_told_as_such() -> None:
+    """Nothing was made, and waiting for a task to end helps."""
+    async with Emulator(slots={"image": 3}, speed=0.001) as emulator, emulator.client() as kling:
+        await kling.images.generate(prompt="x", n=2)
+        with pytest.raises(SlotsExceeded) as caught:
+            await kling.images.generate(prompt="x", n=2)
+
+    assert caught.value.retryable
+    assert not caught.value.may_have_been_created
+
+
+async def test_two_hundred_tasks_are_awaited_together(kling_emulator: Emulator) -> None:
+    """Through gather, in one client, with the watchers of two endpoints."""
+    async with kling_emulator.client(polling=QUICK) as kling:
+        handles = [
+            await (kling.videos.text_to_video if at % 2 else kling.images.generate)(
+                prompt=f"number {at}", model_name="kling-v3"
+            )
+            for at in range(200)
+        ]
+        tasks = await asyncio.gather(*(handle.wait() for handle in handles))
+
+    assert {TaskStatus.SUCCEED} == {task.status for task in tasks}
+    assert [handle.id for handle in handles] == [task.id for task in tasks]
+
+
+async def test_as_completed_gives_every_handle_once(kling_emulator: Emulator) -> None:
+    """Each is done when it is given."""
+    async with kling_emulator.client(polling=QUICK) as kling:
+        handles = [await kling.images.generate(prompt=f"number {at}") for at in range(20)]
+
+        given = [handle async for handle in kling.as_completed(handles)]
+
+    assert {handle.id for handle in handles} == {handle.id for handle in given}
+    assert all(handle.done for handle in given)
+
+
+@pytest.mark.looptime
+async def test_minutes_of_waiting_take_no_time_in_a_test() -> None:
+    """At the vendor's real pace, on a real socket, with looptime's clock."""
+    clock = asyncio.get_running_loop().time
+    async with Emulator(speed=1) as emulator, emulator.client() as kling:
+        handle = await kling.videos.text_to_video(prompt="x", model_name="kling-v3")
+        start = clock()
+        task = await handle
+        waited = clock() - start
+
+    assert task.updated_at is not None
+    assert task.created_at is not None
+    took = (task.updated_at - task.created_at).total_seconds()
+    assert took > 30
+    assert took - 1 <= waited <= took + 12
+
+
+async def test_closing_leaves_no_task_behind_and_wakes_who_waits() -> None:
+    """In the middle of everything; the task itself goes on."""
+    async with Emulator(speed=0.001) as emulator:
+        kling = emulator.client(polling=QUICK)
+        before = asyncio.all_tasks()
+        handle = await kling.images.generate(prompt="x")
+        waiting = asyncio.ensure_future(handle.wait())
+        follower = asyncio.ensure_future(anext(aiter(handle.updates())))
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+        await kling.close()
+        outcomes = await asyncio.gather(waiting, follower, return_exceptions=True)
+
+        assert isinstance(outcomes[0], ClientClosed)
+        assert [] == [task.get_name() for task in asyncio.all_tasks() - before if "kling_async" in task.get_name()]
+        with pytest.raises(ClientClosed):
+            await handle
+        assert handle.id in emulator.tasks
+
+
+async def test_a_create_that_is_cancelled_leaves_its_id_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing paid is lost, even if nobody waited for the answer."""
+    caplog.set_level(logging.WARNING)
+    async with Vendor(Reply(silent=True)) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+        creating = asyncio.ensure_future(kling.images.generate(prompt="x"))
+        while not vendor.seen:
+            await asyncio.sleep(0)
+        creating.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await creating
+
+        assert vendor.seen[0].json["external_task_id"] in caplog.text
+        assert vendor.seen[0].json["external_task_id"] == vars(caplog.records[-1])["kling.external_task_id"]
+        assert "'x'" not in caplog.text
+
+
+async def test_a_client_shows_where_it_goes_and_nothing_else() -> None:
+    """`repr` is for people who debug."""
+    kling = KlingClient(api_key=API_KEY)
+
+    assert "<KlingClient https://api-singapore.klingai.com open>" == repr(kling)
+    await kling.close()
+    assert "<KlingClient https://api-singapore.klingai.com closed>" == repr(kling)
+    with pytest.raises(ClientClosed):
+        async with kling:
+            pass
+
+
+async def test_an_endpoint_shows_its_real_parameters(kling: KlingClient) -> None:
+    """In help() and notebooks, its own fields before the common ones."""
+    parameters = list(inspect.signature(kling.images.generate).parameters)
+
+    assert "prompt" == parameters[0]
+    assert ["callback_url", "external_task_id", "extra"] == parameters[-3:]

@@ -1,0 +1,43 @@
+"""What can be imported: complete, sorted, documented, and light."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import kling_async
+
+LISTED = ["kling_async", "kling_async.api", "kling_async.errors", "kling_async.handle", "kling_async.models"]
+HEAVY = ["PIL", "av", "cyclopts", "jinja2", "jsonschema", "rich", "kling_async.cli", "kling_async.emulator", "pytest"]
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_a_modules_list_is_sorted_and_every_name_on_it_exists(name: str) -> None:
+    """Sorted as ruff sorts: constants, classes, functions."""
+    module = importlib.import_module(name)
+
+    names: list[str] = module.__all__
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(vars(module))
+    groups = [(0 if each.isupper() else 1 if each[0].isupper() else 2, each) for each in names]
+    assert sorted(group for group, _ in groups) == [group for group, _ in groups]
+
+
+@pytest.mark.parametrize("name", [name for name in kling_async.__all__ if name != "__version__"])
+def test_every_public_name_says_what_it_is(name: str) -> None:
+    """A docstring, whatever it is; aliases of types have theirs in the source."""
+    thing = getattr(kling_async, name)
+
+    assert not isinstance(thing, type) or thing.__doc__
+
+
+def test_importing_the_package_loads_no_extra() -> None:
+    """The command line, the emulator and what they need are loaded when they are used."""
+    code = f"import sys, kling_async; print([name for name in {HEAVY!r} if name in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+    assert "[]" == loaded
