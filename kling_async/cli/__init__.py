@@ -20,8 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from .app import run  # noqa: PLC0415 - importing this package must cost nothing
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRA:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
             raise
-        print(f"the kling command needs {error.name}: install kling-async[cli]", file=sys.stderr)
+        print(f"the kling command needs {missing}: install kling-async[cli]", file=sys.stderr)
         return 2
     return run(sys.argv[1:] if arguments is None else arguments)

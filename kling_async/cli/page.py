@@ -15,6 +15,7 @@ from urllib.parse import quote
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from .failures import Failure
 from .outcome import Ended, units_by_pool
 from .present import took
 
@@ -53,8 +54,7 @@ class Card:
     media: tuple[Medium, ...]
     units: str | None
     seconds: float | None
-    refusal: str | None = None
-    advice: str | None = None
+    failure: Failure | None = None
 
     @property
     def shape(self) -> str:
@@ -73,7 +73,7 @@ class Totals:
 
     def __str__(self) -> str:
         parts = [_counted(count, pool) for pool, count in self.files.items()]
-        units = [f"{amount:f} {pool} units" for pool, amount in self.units.items()]
+        units = [f"{amount:f} {pool} {'unit' if amount == 1 else 'units'}" for pool, amount in self.units.items()]
         refused = [f"{self.refused} not made"] if self.refused else []
         return ", ".join([*parts, *units, *refused])
 
@@ -84,7 +84,7 @@ def gallery(ended: Sequence[Ended], directory: Path) -> tuple[Totals, tuple[Card
     files = Counter[str]()
     for card in cards:
         files[card.pool] += len(card.media)
-    refused = sum(card.refusal is not None for card in cards)
+    refused = sum(card.failure is not None for card in cards)
     return Totals(files=files, units=units_by_pool(ended), refused=refused), cards
 
 
@@ -134,8 +134,7 @@ def _card(each: Ended, directory: Path) -> Card:
         ),
         units=None if each.task is None or each.task.units is None else f"{each.task.units:f}",
         seconds=None if each.task is None else took(each.task),
-        refusal=each.failure.message if each.failure else None,
-        advice=each.failure.advice if each.failure else None,
+        failure=each.failure,
     )
 
 

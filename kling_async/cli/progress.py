@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 
 import attrs
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.progress import Task as RichTask
 from rich.table import Column
 from rich.text import Text
 
@@ -83,13 +84,15 @@ class Bars:
             self.rich.update(self._rows[name], total=1, completed=1)
 
 
-class _State(TextColumn):
-    def __init__(self) -> None:
-        super().__init__("", table_column=Column(min_width=10, no_wrap=True))
+class _State(ProgressColumn):
+    def render(self, task: RichTask) -> Text:
+        return Text(f"{task.fields['state']:<10}", style=task.fields["colour"])
 
-    def render(self, task: object) -> Text:
-        fields: dict[str, str] = getattr(task, "fields", {})
-        return Text(fields["state"], style=fields["colour"])
+
+class _Time(ProgressColumn):
+    def render(self, task: RichTask) -> Text:
+        minutes, seconds = divmod(task.finished_time or task.elapsed or 0.0, 60)
+        return Text(f"{minutes:.0f}:{seconds:04.1f}" if minutes else f"{seconds:.1f} s", style="dim", justify="right")
 
 
 def _rich(shell: Shell) -> RichProgress:
@@ -98,7 +101,7 @@ def _rich(shell: Shell) -> RichProgress:
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=48)),
         BarColumn(bar_width=24),
         _State(),
-        TimeElapsedColumn(),
+        _Time(),
         console=shell.err,
         redirect_stdout=False,
         redirect_stderr=False,

@@ -72,25 +72,26 @@ async def _serve(
         await running.start()
     except (OSError, OverflowError) as error:
         return shell.fail(_not_listening(host, port, error))
+    stop = _stop()
     try:
         shell.line(f"A Kling listens on {running.url}; Ctrl-C stops it. In another terminal:")
         for name, value in ((BASE_URL, running.url), (ACCESS_KEY, access_key), (SECRET_KEY, secret_key)):
             shell.line(f"export {name}={shlex.quote(value)}")
         shell.out.file.flush()
-        await _stopped()
-        shell.note(f"stopped after {len(running.requests)} calls and {len(running.tasks)} tasks")
+        await stop.wait()
+        shell.note(f"stopped; calls answered: {len(running.requests)}, tasks made: {len(running.tasks)}")
     finally:
         await running.stop()
     return Exit.OK
 
 
-async def _stopped() -> None:
-    """Until Ctrl-C or SIGTERM, both of which are how this is meant to end."""
+def _stop() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM, both of which are how this is meant to end."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, or not the main thread
         for each in _STOPPING:
             loop.add_signal_handler(each, stop.set)
-    await stop.wait()
+    return stop
 
 
 def _slots(text: str | None) -> dict[str, int]:

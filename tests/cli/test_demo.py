@@ -1,0 +1,190 @@
+"""`kling demo` turns prompts into files and a page, within the slots, whatever the prompts hold."""
+
+from __future__ import annotations
+
+import asyncio
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from kling_async import InvalidRequest
+from kling_async.cli import demo, manifest
+from kling_async.cli.failures import Failure
+from kling_async.cli.gate import Gate
+from kling_async.cli.outcome import Ended
+from kling_async.cli.page import gallery, render
+from tests.cli.running import Run
+
+HERE = Path(__file__).parents[2]
+IMAGE = '{"custom_id": "%s", "endpoint": "images.generate", "body": {"prompt": "%s"}}\n'
+
+
+class Page(HTMLParser):
+    """The elements of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_the_packaged_prompts_are_those_of_the_examples() -> None:
+    """An installed wheel runs the very prompts that examples/ shows."""
+    assert (HERE / "examples" / "prompts.jsonl").read_text(encoding="utf-8") == manifest.packaged()
+
+
+def test_the_prompts_show_what_there_is() -> None:
+    """At least eight pictures' tasks and four videos', every endpoint, and one refusal, all within the demo's slots."""
+    lines = manifest.read(None)
+
+    by_pool = [line.row.pool for line in lines]
+    assert by_pool.count("image") >= 9
+    assert by_pool.count("video") >= 4
+    assert 1 == sum("forbidden" in str(line.body) for line in lines)
+    assert all(line.weight <= demo.SLOTS[line.row.pool] for line in lines)
+
+
+async def test_a_run_ends_with_a_page_although_one_is_refused(run: Run, tmp_path: Path) -> None:
+    """A refused prompt is shown with its advice, on the page and in the terminal, and the rest is stored."""
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text(IMAGE % ("fox", "A fox") + "\n" + IMAGE % ("no", "forbidden fruit") + IMAGE % ("bad", "risky"))
+
+    ran = await run("demo", "-o", tmp_path / "out", "--prompts", prompts, "--speed", "1000")
+
+    html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert (0, f"{tmp_path / 'out' / 'index.html'}\n") == (ran.code, ran.out)
+    assert ["fox-0.png"] == [path.name for path in (tmp_path / "out" / "media").iterdir()]
+    assert "content safety refused it" in ran.err
+    assert "content safety refused it" in html
+    assert "Failure to pass the risk control system" in html
+    assert "1 picture, 1 image unit, 2 not made" in ran.words
+
+
+async def test_json_tells_every_line(run: Run, tmp_path: Path) -> None:
+    """With --json every line of the manifest is one object, refused ones with their error."""
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text(IMAGE % ("fox", "A fox") + IMAGE % ("no", "forbidden fruit"))
+
+    ran = await run("demo", "-o", tmp_path / "out", "--prompts", prompts, "--speed", "1000", "--json")
+
+    done, refused = ran.objects
+    assert (0, "") == (ran.code, ran.err)
+    assert [str(tmp_path / "out" / "media" / "fox-0.png")] == done["files"]
+    assert ("no", "ContentRefused") == (refused["custom_id"], refused["error"]["type"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "at least one line"),
+        ("{", "line 1"),
+        ('{"endpoint": "images.generate"}', "custom_id"),
+        (IMAGE % ("a", "x") * 2, "unique"),
+        (IMAGE % ("../a", "x"), "line 1.name"),
+        (IMAGE.replace("images.generate", "pictures.make") % ("a", "x"), "line 1.endpoint"),
+        (IMAGE.replace('"prompt"', '"model"') % ("a", "x"), "line 1.model"),
+    ],
+)
+def test_a_bad_line_is_named(text: str, told: str) -> None:
+    """Every line is checked before the first task is made, and the one at fault is named."""
+    with pytest.raises(InvalidRequest) as caught:
+        manifest.parse(text.splitlines())
+
+    assert told in str(caught.value)
+
+
+async def test_a_line_beyond_the_slots_is_refused(run: Run, tmp_path: Path) -> None:
+    """A task that needs more slots than the demo has would wait for ever, and is refused instead."""
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text((IMAGE % ("many", "A fox")).replace('"prompt"', '"n": 4, "prompt"'))
+
+    ran = await run("demo", "-o", tmp_path / "out", "--prompts", prompts)
+
+    assert 2 == ran.code
+    assert "needs 4 slots" in ran.err
+
+
+def test_hostile_prompts_stay_text(tmp_path: Path) -> None:
+    """A prompt, a model or a reason with markup in it is shown as text and makes no element and no attribute."""
+    attack = "\"'><script>alert(1)</script><img src=x onerror=alert(1)><video/onloadstart=alert(1)>"
+    (line,) = manifest.parse([(IMAGE % ("fox", "A fox"))])
+    hostile = manifest.Line(
+        custom_id="fox", row=line.row, request=line.request, body={"prompt": attack, "model_name": attack}
+    )
+    failure = Failure(type="x", title=attack, message=attack, advice=attack)
+    ended = (
+        Ended(line=hostile, files=(tmp_path / "media" / "fox-0.png",)),
+        Ended(line=hostile, failure=failure),
+    )
+
+    page = Page(render(*gallery(ended, tmp_path), seconds=1, speed=60))
+
+    allowed = {"src", "alt", "href", "class", "aria-label"}
+    inside = [(tag, given) for tag, given in page.elements if tag in ("img", "a", "video", "script")]
+    assert [("a", {"href"}), ("img", {"src", "alt"})] == [(tag, set(given)) for tag, given in inside]
+    assert all(set(given) <= allowed for _, given in inside)
+    assert attack == inside[1][1]["alt"]
+    assert page.words.count(attack) >= 6
+
+
+def test_the_page_forbids_scripts_and_everything_from_outside() -> None:
+    """The page's own policy lets in nothing but its media and its style."""
+    page = Page(render(*gallery((), Path()), seconds=1, speed=60))
+
+    metas = {given.get("http-equiv"): given.get("content") for _, given in page.elements}
+    assert str(metas["Content-Security-Policy"]).startswith(
+        "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'"
+    )
+
+
+async def test_the_gate_keeps_the_weights_within_its_capacity_and_the_order() -> None:
+    """Holders never weigh more than the capacity together, and nobody is overtaken."""
+    gate, inside, order = Gate(3), 0, list[int]()
+
+    async def hold(number: int, weight: int) -> None:
+        nonlocal inside
+        async with gate.hold(weight):
+            inside += weight
+            order.append(number)
+            assert inside <= 3
+            await asyncio.sleep(0)
+            inside -= weight
+
+    await asyncio.gather(*(hold(number, weight) for number, weight in enumerate([1, 3, 1, 2, 2, 1, 3])))
+
+    assert list(range(7)) == order
+
+
+async def test_the_gate_forgets_who_gives_up() -> None:
+    """Whoever is cancelled in the queue or inside leaves the room to others."""
+    gate = Gate(2)
+    never = asyncio.Event()
+
+    async def hold(weight: int) -> None:
+        async with gate.hold(weight):
+            await never.wait()
+
+    tasks = [asyncio.create_task(hold(weight)) for weight in (2, 2)]
+    await asyncio.sleep(0)
+    for task in reversed(tasks):
+        task.cancel()
+        await asyncio.sleep(0)
+    async with gate.hold(2):
+        pass
+
+    assert [True, True] == [task.cancelled() for task in tasks]
+
+
+async def test_the_gate_refuses_what_never_fits() -> None:
+    """A weight beyond the capacity is refused instead of waiting for ever."""
+    with pytest.raises(ValueError, match="4 do not fit into 3"):
+        async with Gate(3).hold(4):
+            pass

@@ -1,0 +1,78 @@
+"""`kling task` finds tasks made earlier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kling_async import KlingClient
+from kling_async.emulator import Emulator
+from tests.cli.running import Run
+
+pytestmark = pytest.mark.kling_emulator(speed=1_000_000)
+
+
+async def test_wait_stores_the_files_of_a_task(against: Emulator, run: Run, kling: KlingClient, tmp_path: Path) -> None:
+    """`task wait -o` stores the files, found by either id."""
+    handle = await kling.images.generate(prompt="A fox", n=2)
+
+    by_id = await run("task", "wait", "images.generate", handle.id, "-o", tmp_path / "a")
+    by_external = await run("task", "wait", "images.generate", "--external-id", handle.external_task_id, "-o", tmp_path)
+
+    assert (0, 0) == (by_id.code, by_external.code)
+    assert 2 == len(list((tmp_path / "a").iterdir()))
+    assert [str(tmp_path / f"{handle.id}-{at}.png") for at in (0, 1)] == by_external.out.splitlines()
+
+
+async def test_wait_without_a_directory_prints_addresses(against: Emulator, run: Run, kling: KlingClient) -> None:
+    """`task wait` alone prints the links, whole."""
+    handle = await kling.images.generate(prompt="A fox")
+
+    ran = await run("task", "wait", "images.generate", handle.id)
+
+    task = await handle.refresh()
+    assert task.result is not None
+    assert [task.result.images[0].url] == ran.out.splitlines()
+
+
+async def test_get_and_list_show_tasks(against: Emulator, run: Run, kling: KlingClient) -> None:
+    """`task get` shows one task in full, `task list` a page of them, one per line."""
+    handles = [await kling.images.generate(prompt="A fox") for _ in range(3)]
+
+    one = await run("task", "get", "images.generate", handles[0].id)
+    several = await run("task", "list", "images.generate", "--page-size", "2")
+
+    assert "succeed" in one.out
+    assert "1 image" not in several.err
+    assert [str(handles[2].id), str(handles[1].id)] == [line.split()[0] for line in several.out.splitlines()[1:]]
+
+
+async def test_an_unknown_task_is_told_at_once(against: Emulator, run: Run) -> None:
+    """A wrong id is an error at once, not after a minute of patience."""
+    ran = await run("task", "wait", "images.generate", "12345")
+
+    assert 1 == ran.code
+    assert "No such task" in ran.err
+    assert 1 == len(against.requests)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get"],
+        ["get", "images.generate"],
+        ["get", "images.generate", "1", "--external-id", "2"],
+        ["get", "pictures.make", "1"],
+        ["get", "--ref", "{}"],
+        ["list", "pictures.make"],
+        ["list", "images.generate", "--page", "0"],
+    ],
+)
+async def test_bad_usage_is_refused_unsent(arguments: list[str], against: Emulator, run: Run) -> None:
+    """Unknown endpoints, no id or two ids are refused before anything is sent."""
+    ran = await run("task", *arguments)
+
+    assert 2 == ran.code
+    assert "╭" in ran.err
+    assert [] == against.requests
