@@ -42,7 +42,7 @@ async def kling_emulator(
     request: pytest.FixtureRequest, kling_emulator_options: Mapping[str, Any]
 ) -> AsyncIterator[Emulator]:
     """A running emulator that belongs to this test, a thousand times as fast as the real thing."""
-    from kling_async.emulator import Emulator
+    from kling_async.emulator import Emulator  # noqa: PLC0415 - see above
 
     marker: pytest.Mark | None = request.node.get_closest_marker("kling_emulator")
     options: dict[str, Any] = {"speed": SPEED, **kling_emulator_options, **(marker.kwargs if marker else {})}

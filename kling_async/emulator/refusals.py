@@ -9,7 +9,7 @@ from .documents import http_statuses
 LONGEST_VALUE = 40
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a mistake of ours
+class Refusal(Exception):
     """The answer is an error: the vendor's code and its words. The HTTP status follows from the code."""
 
     def __init__(self, code: int, message: str) -> None:

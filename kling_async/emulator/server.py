@@ -78,7 +78,7 @@ class Server:
         application = web.Application(client_max_size=LARGEST_BODY)
         application.router.add_get("/openapi.json", self._document)
         application.router.add_get("/files/{name}", self._file)
-        application.router.add_route("*", "/{path:.*}", self._call)
+        application.router.add_route("*", "/{path:(?s:.*)}", self._call)
         application.on_response_prepare.append(self._stamp)
         return application
 

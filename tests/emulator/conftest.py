@@ -20,7 +20,9 @@ Call = Callable[..., Awaitable[tuple[int, Any]]]
 @pytest_asyncio.fixture
 async def http(kling_emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
     """A plain session without a token, based on the emulator's address."""
-    async with aiohttp.ClientSession(kling_emulator.url) as session:
+    # Without a pool there is no tidying every few seconds, which would be felt in a test that lets a month pass.
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(kling_emulator.url, connector=connector) as session:
         yield session
 
 

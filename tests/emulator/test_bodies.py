@@ -56,7 +56,11 @@ REFUSED: list[tuple[str, Body, str]] = [
     (IMAGES, {**CAT, "image_reference": "face"}, "image can not be null"),
     (IMAGES, {**FRAME, "model_name": "kling-v1-5"}, "image_reference can not be null"),
     (IMAGES, {**CAT, "model_name": "kling-v2-new"}, "image can not be null"),
-    (IMAGES, {**CAT, "watermark_info": {"enabled": 1}}, "watermark_info.enabled value '1' is invalid, it must be of type boolean"),
+    (
+        IMAGES,
+        {**CAT, "watermark_info": {"enabled": 1}},
+        "watermark_info.enabled value '1' is invalid, it must be of type boolean",
+    ),
     (IMAGES, {**CAT, "element_list": [{"id": 1}]}, "element_list.0.element_id can not be null"),
     (
         IMAGES,
@@ -78,7 +82,11 @@ REFUSED: list[tuple[str, Body, str]] = [
     (TEXT, {**CAT, "mode": "4k"}, "mode value '4k' is invalid"),
     (TEXT, {**CAT, "sound": "on"}, "sound on is not supported with kling-v1"),
     (TEXT, {**CAT, "sound": True}, "sound value 'True' is invalid"),
-    (TEXT, {**CAT, "sound": "on", "model_name": "kling-v2-6"}, "sound on is only supported in pro mode with kling-v2-6"),
+    (
+        TEXT,
+        {**CAT, "sound": "on", "model_name": "kling-v2-6"},
+        "sound on is only supported in pro mode with kling-v2-6",
+    ),
     (TEXT, {**V3, "prompt": "<<<voice_1>>> sings"}, "sound must be on when a voice is used"),
     (TEXT, {**V3, "cfg_scale": 0.5}, "cfg_scale is not supported with kling-v3"),
     (TEXT, {**CAT, "cfg_scale": 1.5}, "cfg_scale value '1.5' is invalid"),
@@ -112,7 +120,11 @@ REFUSED: list[tuple[str, Body, str]] = [
         "image_tail is not supported with kling-v2-master in std mode",
     ),
     (IMAGE, {**CAT, "image_tail": URL}, "image_tail is not supported with kling-v1 in std mode"),
-    (IMAGE, {**FRAME, "image_tail": URL, "model_name": "kling-v1-6"}, "image_tail is not supported with kling-v1-6 in std mode"),
+    (
+        IMAGE,
+        {**FRAME, "image_tail": URL, "model_name": "kling-v1-6"},
+        "image_tail is not supported with kling-v1-6 in std mode",
+    ),
     (
         IMAGE,
         {**FRAME, "image_tail": URL, "model_name": "kling-v2-6", "mode": "pro", "sound": "on"},
@@ -128,7 +140,11 @@ REFUSED: list[tuple[str, Body, str]] = [
         {**FRAME, **BRUSH, "duration": "10"},
         "motion brush is only supported with 5s duration and kling-v1, or kling-v1-5 in pro mode",
     ),
-    (IMAGE, {**FRAME, "dynamic_masks": [{"mask": URL, "trajectories": [{"x": 0, "y": 0}]}]}, "dynamic_masks.0.trajectories value"),
+    (
+        IMAGE,
+        {**FRAME, "dynamic_masks": [{"mask": URL, "trajectories": [{"x": 0, "y": 0}]}]},
+        "dynamic_masks.0.trajectories value",
+    ),
     (
         IMAGE,
         {**FRAME, "camera_control": SIMPLE, "model_name": "kling-v1-5"},
@@ -150,7 +166,10 @@ REFUSED: list[tuple[str, Body, str]] = [
 ]
 
 ACCEPTED: list[tuple[str, Body]] = [
-    (IMAGES, {**CAT, "n": 9, "resolution": "2k", "aspect_ratio": "21:9", "negative_prompt": "", "model_name": "kling-v3"}),
+    (
+        IMAGES,
+        {**CAT, "n": 9, "resolution": "2k", "aspect_ratio": "21:9", "negative_prompt": "", "model_name": "kling-v3"},
+    ),
     (IMAGES, {**CAT, "n": 2.0}),
     (IMAGES, {"prompt": "x" * 2500}),
     (IMAGES, {**CAT, "model": "no-such-model", "no_such_key": {"deep": [1]}}),
@@ -260,7 +279,12 @@ async def test_pictures_are_taken_out_of_the_body(
 
     (task,) = kling_emulator.tasks.values()
     picture = task.pictures["image"]
-    assert ("jpeg", 640, 480, len(base64.b64decode(sent))) == (picture.kind, picture.width, picture.height, picture.size)
+    assert ("jpeg", 640, 480, len(base64.b64decode(sent))) == (
+        picture.kind,
+        picture.width,
+        picture.height,
+        picture.size,
+    )
     assert f"sha256:{picture.sha256}" == task.body["image"]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # no hints among our dependencies
 
 from kling_async.emulator import Emulator
 from kling_async.emulator.documents import Name, document, http_statuses
@@ -18,7 +18,7 @@ from kling_async.emulator.endpoints import ENDPOINTS, Endpoint
 ORIGINALS = Path(__file__).parents[3] / "shared" / "api"
 
 
-class PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # untyped, see above
     """YAML without dates: a JSON document has none."""
 
 
@@ -55,7 +55,9 @@ def test_rows_agree_with_the_documents(endpoint: Endpoint) -> None:
 
 def test_every_code_has_a_status() -> None:
     """The statuses are those of the vendor's error table."""
-    assert (401, 429, 404, 400, 429, 504) == tuple(http_statuses()[code] for code in (1001, 1102, 1203, 1301, 1303, 5002))
+    assert (401, 429, 404, 400, 429, 504) == tuple(
+        http_statuses()[code] for code in (1001, 1102, 1203, 1301, 1303, 5002)
+    )
 
 
 async def test_served_document_is_whole(kling_emulator: Emulator) -> None:

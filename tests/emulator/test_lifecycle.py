@@ -164,7 +164,7 @@ async def test_same_seed_same_fates() -> None:
     assert told[0] != told[2]
 
 
-async def _fates(seed: int) -> list[tuple[str, int]]:
+async def _fates(seed: int) -> list[tuple[str, float]]:
     headers = {"Authorization": f"Bearer {API_KEY}"}
     async with Emulator(seed=seed) as emulator, aiohttp.ClientSession(emulator.url, headers=headers) as http:
         for _ in range(3):

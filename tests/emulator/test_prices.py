@@ -19,7 +19,13 @@ SHOTS = "/v1/general/ai-multi-shot"
 TEXT = "/v1/videos/text2video"
 IMAGE = "/v1/videos/image2video"
 URL = "https://host.example/a.png"
-VOICED = {"prompt": "<<<voice_1>>> sings", "image": URL, "voice_list": [{"voice_id": "1"}], "sound": "on", "mode": "pro"}
+VOICED = {
+    "prompt": "<<<voice_1>>> sings",
+    "image": URL,
+    "voice_list": [{"voice_id": "1"}],
+    "sound": "on",
+    "mode": "pro",
+}
 
 PRICES: list[tuple[str, dict[str, Any], str]] = [
     (IMAGES, {"model_name": "kling-v3", "n": 3, "resolution": "2k"}, "24"),
@@ -58,7 +64,7 @@ async def test_units_of_a_task(
 @pytest.mark.looptime
 async def test_model_without_a_price(call: Call, monkeypatch: pytest.MonkeyPatch, kling_emulator: Emulator) -> None:
     """What the table does not name is not charged, and the field stays away."""
-    monkeypatch.delitem(price_table(), "kling-v1 any")  # type: ignore[arg-type]
+    monkeypatch.delitem(price_table(), "kling-v1 any")
     _, created = await call("POST", IMAGES, {"prompt": "a cat"})
     await asyncio.sleep(10_000)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kling_async.emulator.documents import is_array
+
 Call = Callable[..., Awaitable[tuple[int, Any]]]
 
 IMAGES = "/v1/images/generations"
@@ -25,8 +27,8 @@ def variations(tasks: list[dict[str, Any]], field: str) -> set[str]:
 async def look(call: Call, path: str) -> tuple[list[dict[str, Any]], int]:
     """A task as many looks tell it, and how many of them told it as an array of one."""
     answers = [(await call("GET", path))[1]["data"] for _ in range(LOOKS)]
-    arrays = [answer for answer in answers if isinstance(answer, list)]
-    return [answer[0] if isinstance(answer, list) else answer for answer in answers], len(arrays)
+    arrays = [is_array(answer) for answer in answers]
+    return [answer[0] if is_array(answer) else answer for answer in answers], sum(arrays)
 
 
 @pytest.mark.looptime
@@ -41,7 +43,9 @@ async def test_every_documented_variation_turns_up(call: Call) -> None:
     after, _ = await look(call, path)
 
     assert 0 < arrays < LOOKS
-    assert {MISSING, "{}", '{"external_task_id": null}', '{"external_task_id": "mine"}'} == variations(before, "task_info")
+    assert {MISSING, "{}", '{"external_task_id": null}', '{"external_task_id": "mine"}'} == variations(
+        before, "task_info"
+    )
     assert {MISSING, "{}", '{"images": []}', '{"images": null}'} == variations(before, "task_result")
     assert {MISSING, '""', '"0"'} == variations(before, "final_unit_deduction")
     assert {MISSING, '""', "null"} == variations(before, "task_status_msg")
