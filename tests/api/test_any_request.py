@@ -1,0 +1,137 @@
+"""Whatever is thrown at a request class: it is refused by name, or its body fits the vendor's schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kling_async import InvalidRequest
+from kling_async.api import ROWS, FieldInfo, info
+from kling_async.emulator.documents import BodySchema
+from kling_async.protocol.codec import dump, dumps
+from kling_async.protocol.endpoint import TaskEndpoint
+
+Row: TypeAlias = TaskEndpoint[..., Any, Any]
+SchemaOf: TypeAlias = Callable[[Row], BodySchema]
+Strategy: TypeAlias = st.SearchStrategy[Any]
+
+every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
+ADDRESS = st.sampled_from(["https://files.example/a.png", "http://files.example/b.jpg?x=1"])
+JUNK: Strategy = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.binary(max_size=8) | st.builds(object),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.integers(), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def plausible(about: FieldInfo) -> Strategy:
+    """Values that a field by itself takes, with its limits among them."""
+    low, high = about.minimum, about.maximum
+    match about.kind:
+        case "number":
+            return st.floats(low, high)
+        case "integer":
+            return st.integers(None if low is None else int(low), None if high is None else int(high))
+        case "seconds":
+            return st.integers(int(low or 0), int(high or 0)) | st.sampled_from(["5", "10"])
+        case "switch":
+            return st.booleans()
+        case "choice":
+            return st.sampled_from(about.choices)
+        case "picture" | "url":
+            return ADDRESS
+        case "object":
+            return requests(about.item)
+        case "objects":
+            return st.lists(requests(about.item), min_size=int(low or 0), max_size=min(about.max_length or 4, 4))
+        case "text":
+            return st.sampled_from(["a fox", "<<<voice_1>>> sings", "x" * (about.max_length or 9)]) | TEXT
+
+
+def requests(kind: Any, *, spoilt: bool = False) -> Strategy:
+    """Keyword arguments of a request class: all required ones and some others; spoilt ones hold junk."""
+    required, optional = dict[str, Strategy](), dict[str, Strategy]()
+    for field in attrs.fields(kind):
+        about = info(field)
+        values = st.dictionaries(st.sampled_from(["x", "y"]), st.integers()) if about is None else plausible(about)
+        values = values | JUNK if spoilt else values
+        (required if field.default is attrs.NOTHING else optional)[field.name] = values
+    if not optional:
+        return st.fixed_dictionaries(required)
+    subject = st.sampled_from([["prompt", "image"], ["prompt"], []])
+    names = st.tuples(st.lists(st.sampled_from(list(optional)), max_size=4), subject)
+    chosen = names.map(lambda each: {*each[0], *each[1]} & optional.keys())
+    return chosen.flatmap(lambda each: st.fixed_dictionaries(required | {name: optional[name] for name in each}))
+
+
+def holds_nothing(value: Any) -> bool:
+    """Whether null or an empty text stands anywhere."""
+    if isinstance(value, dict):
+        return any(map(holds_nothing, value.values()))
+    return any(map(holds_nothing, value)) if isinstance(value, list) else value is None or value == ""
+
+
+def check(row: Row, arguments: dict[str, Any], schema: BodySchema) -> bool:
+    """Make a request and look at its body; false where it was refused."""
+    extra = arguments.get("extra")
+    try:
+        request = row.request(**arguments)
+        body: dict[str, Any] = json.loads(dumps(dump(request)))
+    except InvalidRequest as refusal:
+        assert refusal.field
+        assert refusal.rule
+        assert 900 > len(str(refusal))
+        return False
+    if extra:
+        return True
+    if body.get("model_name") not in schema.properties.get("model_name", {}).get("enum", []):
+        body.pop("model_name", None)
+    assert [] == [error.message for error in schema.errors(body)]
+    assert set(body) <= set(schema.properties)
+    assert not holds_nothing(body)
+    assert request == row.request(**arguments)
+    assert 2500 > len(repr(request))
+    return True
+
+
+@every_row
+@few
+@given(data=st.data())
+def test_any_arguments_are_refused_or_fit_the_schema(row: Row, schema_of: SchemaOf, data: st.DataObject) -> None:
+    """Junk in any field raises InvalidRequest and nothing else; what passes is a body the documents allow."""
+    arguments = data.draw(requests(row.request, spoilt=True))
+
+    check(row, arguments, schema_of(row))
+
+
+@every_row
+@few
+@given(data=st.data())
+def test_sound_arguments_are_refused_or_fit_the_schema(row: Row, schema_of: SchemaOf, data: st.DataObject) -> None:
+    """Sound fields in any combination break a rule by name, or make a body the documents allow."""
+    arguments = data.draw(requests(row.request))
+
+    check(row, arguments, schema_of(row))
+
+
+@every_row
+@few
+@given(data=st.data())
+def test_unknown_names_never_pass(row: Row, data: st.DataObject) -> None:
+    """No name but those of the fields is taken."""
+    known = attrs.fields_dict(row.request)
+    name = data.draw(TEXT.filter(lambda text: text not in known))
+
+    with pytest.raises(InvalidRequest) as caught:
+        row.request(**{name: data.draw(JUNK)})
+
+    assert name == caught.value.field

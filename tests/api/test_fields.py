@@ -1,0 +1,307 @@
+"""Single fields: types, limits, what counts as not given, and how a mistake is told."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from kling_async import InvalidRequest
+from kling_async.api import ROWS, GenerateImage, ImageToVideo, TextToVideo, info
+from kling_async.protocol.codec import dump, dumps
+
+URL = "https://files.example/fox.png"
+NAN, INF = float("nan"), float("inf")
+HALF = "half of a pair: \ud83e"
+LONG = "9" * 5000
+
+WRONG: list[tuple[Any, dict[str, Any], str]] = [
+    (GenerateImage, {"prompt": None}, "prompt"),
+    (GenerateImage, {"prompt": ""}, "prompt"),
+    (GenerateImage, {"prompt": 5}, "prompt"),
+    (GenerateImage, {"prompt": b"bytes"}, "prompt"),
+    (GenerateImage, {"prompt": ["a fox"]}, "prompt"),
+    (GenerateImage, {"prompt": HALF}, "prompt"),
+    (GenerateImage, {"prompt": "x" * 2501}, "prompt"),
+    (GenerateImage, {"negative_prompt": "x" * 2501}, "negative_prompt"),
+    (GenerateImage, {"model_name": 3}, "model_name"),
+    (GenerateImage, {"model_name": HALF}, "model_name"),
+    (GenerateImage, {"n": 0}, "n"),
+    (GenerateImage, {"n": 10}, "n"),
+    (GenerateImage, {"n": True}, "n"),
+    (GenerateImage, {"n": 1.0}, "n"),
+    (GenerateImage, {"n": "two"}, "n"),
+    (GenerateImage, {"n": LONG}, "n"),
+    (GenerateImage, {"image_fidelity": -0.1}, "image_fidelity"),
+    (GenerateImage, {"image_fidelity": 1.1}, "image_fidelity"),
+    (GenerateImage, {"image_fidelity": NAN}, "image_fidelity"),
+    (GenerateImage, {"image_fidelity": INF}, "image_fidelity"),
+    (GenerateImage, {"image_fidelity": 10**400}, "image_fidelity"),
+    (GenerateImage, {"image_fidelity": "0.5"}, "image_fidelity"),
+    (GenerateImage, {"image_fidelity": True}, "image_fidelity"),
+    (GenerateImage, {"human_fidelity": 2}, "human_fidelity"),
+    (GenerateImage, {"aspect_ratio": "5:4"}, "aspect_ratio"),
+    (GenerateImage, {"aspect_ratio": 1.5}, "aspect_ratio"),
+    (GenerateImage, {"resolution": "4k"}, "resolution"),
+    (GenerateImage, {"image_reference": "style"}, "image_reference"),
+    (GenerateImage, {"image": 5}, "image"),
+    (GenerateImage, {"image": bytearray(b"x")}, "image"),
+    (GenerateImage, {"element_list": "abc"}, "element_list"),
+    (GenerateImage, {"element_list": 5}, "element_list"),
+    (GenerateImage, {"element_list": {"element_id": 1}}, "element_list"),
+    (GenerateImage, {"element_list": [5]}, "element_list[0]"),
+    (GenerateImage, {"element_list": [{"element_id": 1}, {"element_id": 0}]}, "element_list[1].element_id"),
+    (GenerateImage, {"element_list": [{"element_id": 2**63}]}, "element_list[0].element_id"),
+    (GenerateImage, {"element_list": [{"element_id": 1.5}]}, "element_list[0].element_id"),
+    (GenerateImage, {"element_list": [{}]}, "element_list[0].element_id"),
+    (GenerateImage, {"watermark_info": True}, "watermark_info"),
+    (GenerateImage, {"watermark_info": {"enabled": "yes"}}, "watermark_info.enabled"),
+    (GenerateImage, {"watermark_info": {"on": True}}, "watermark_info.on"),
+    (GenerateImage, {"watermark_info": {"self": True}}, "watermark_info.self"),
+    (GenerateImage, {"watermark_info": {1: True}}, "watermark_info"),
+    (GenerateImage, {"callback_url": "example.com/hook"}, "callback_url"),
+    (GenerateImage, {"callback_url": "ftp://example.com"}, "callback_url"),
+    (GenerateImage, {"callback_url": "https://"}, "callback_url"),
+    (GenerateImage, {"callback_url": "https://?x"}, "callback_url"),
+    (GenerateImage, {"callback_url": "https://a b"}, "callback_url"),
+    (GenerateImage, {"callback_url": 5}, "callback_url"),
+    (GenerateImage, {"external_task_id": 5}, "external_task_id"),
+    (GenerateImage, {"extra": "x"}, "extra"),
+    (GenerateImage, {"extra": {1: 2}}, "extra"),
+    (TextToVideo, {"duration": 2}, "duration"),
+    (TextToVideo, {"duration": "16"}, "duration"),
+    (TextToVideo, {"duration": 5.0}, "duration"),
+    (TextToVideo, {"duration": True}, "duration"),
+    (TextToVideo, {"duration": "5s"}, "duration"),
+    (TextToVideo, {"duration": "-5"}, "duration"),
+    (TextToVideo, {"duration": LONG}, "duration"),
+    (TextToVideo, {"mode": "8k"}, "mode"),
+    (TextToVideo, {"sound": True}, "sound"),
+    (TextToVideo, {"cfg_scale": 1.5}, "cfg_scale"),
+    (TextToVideo, {"aspect_ratio": "4:3"}, "aspect_ratio"),
+    (TextToVideo, {"multi_shot": "true"}, "multi_shot"),
+    (TextToVideo, {"shot_type": "custom"}, "shot_type"),
+    (TextToVideo, {"voice_list": [{"voice_id": "a"}] * 3}, "voice_list"),
+    (TextToVideo, {"voice_list": [{"voice_id": ""}]}, "voice_list[0].voice_id"),
+    (TextToVideo, {"multi_prompt": [{"index": 0, "prompt": "x", "duration": 5}]}, "multi_prompt[0].index"),
+    (TextToVideo, {"multi_prompt": [{"index": 1, "prompt": "x" * 513, "duration": 5}]}, "multi_prompt[0].prompt"),
+    (TextToVideo, {"multi_prompt": [{"index": 1, "prompt": "x", "duration": 0}]}, "multi_prompt[0].duration"),
+    (TextToVideo, {"multi_prompt": [{"index": 1, "prompt": "x", "duration": 1}] * 7}, "multi_prompt"),
+    (TextToVideo, {"camera_control": {"type": "spin"}}, "camera_control.type"),
+    (TextToVideo, {"camera_control": {"config": {"pan": 1}}}, "camera_control.type"),
+    (
+        TextToVideo,
+        {"camera_control": {"type": "simple", "config": {"pan": 10.5}}},
+        "camera_control.config.pan",
+    ),
+    (ImageToVideo, {"element_list": [{"element_id": 1}] * 4}, "element_list"),
+    (ImageToVideo, {"dynamic_masks": [{"mask": URL, "trajectories": []}]}, "dynamic_masks[0].trajectories"),
+    (
+        ImageToVideo,
+        {"dynamic_masks": [{"mask": URL, "trajectories": [{"x": 1, "y": 1}] * 78}]},
+        "dynamic_masks[0].trajectories",
+    ),
+    (
+        ImageToVideo,
+        {"dynamic_masks": [{"mask": URL, "trajectories": [{"x": 1, "y": 1}, {"x": 0.5, "y": 1}]}]},
+        "dynamic_masks[0].trajectories[1].x",
+    ),
+    (
+        ImageToVideo,
+        {"dynamic_masks": [{"mask": "mask.png", "trajectories": [{"x": 1, "y": 1}] * 2}]},
+        "dynamic_masks[0].mask",
+    ),
+]
+
+
+USUALLY: dict[Any, dict[str, Any]] = {
+    GenerateImage: {"prompt": "a fox"},
+    TextToVideo: {"prompt": "a fox"},
+    ImageToVideo: {"image": URL},
+}
+
+
+def a_request(kind: Any, given: dict[str, Any]) -> Any:
+    """A request that is right but for what is given."""
+    return kind(**{**USUALLY[kind], **given})
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "field"),
+    WRONG,
+    ids=[f"{kind.__name__}-{field}-{at}" for at, (kind, _, field) in enumerate(WRONG)],
+)
+def test_wrong_value_is_refused_by_name(kind: Any, given: dict[str, Any], field: str) -> None:
+    """A value of a wrong type or beyond a limit names its field and its rule, and is told in one short line."""
+    with pytest.raises(InvalidRequest) as caught:
+        a_request(kind, given)
+
+    assert field == caught.value.field
+    assert caught.value.rule
+    assert 400 > len(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "sent"),
+    [
+        (GenerateImage, {"n": 9}, {"n": 9}),
+        (GenerateImage, {"n": "3"}, {"n": 3}),
+        (GenerateImage, {"prompt": "🦊" * 2500}, {"prompt": "🦊" * 2500}),
+        (GenerateImage, {"image_fidelity": 0}, {"image_fidelity": 0}),
+        (GenerateImage, {"callback_url": "HTTPS://example.com?x=1"}, {"callback_url": "HTTPS://example.com?x=1"}),
+        (
+            GenerateImage,
+            {"element_list": [{"element_id": str(2**63 - 1)}]},
+            {"element_list": [{"element_id": 2**63 - 1}]},
+        ),
+        (TextToVideo, {"duration": 5}, {"duration": "5"}),
+        (TextToVideo, {"duration": "05"}, {"duration": "5"}),
+        (TextToVideo, {"multi_shot": False}, {"multi_shot": False}),
+        (TextToVideo, {"watermark_info": {"enabled": False}}, {"watermark_info": {"enabled": False}}),
+        (
+            ImageToVideo,
+            {"dynamic_masks": [{"mask": URL, "trajectories": ({"x": -1, "y": 9}, {"x": 2, "y": 3})}]},
+            {"dynamic_masks": [{"mask": URL, "trajectories": [{"x": -1, "y": 9}, {"x": 2, "y": 3}]}]},
+        ),
+    ],
+)
+def test_right_value_is_sent_as_the_vendor_wants_it(kind: Any, given: dict[str, Any], sent: dict[str, Any]) -> None:
+    """Values at the limits pass; seconds are sent as text, whole numbers as numbers, false as false."""
+    made = a_request(kind, given)
+
+    body = json.loads(dumps(dump(made)))
+
+    assert sent == {name: body[name] for name in sent}
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(row.request, field.name, id=f"{row.name}-{field.name}")
+        for row in ROWS.values()
+        for field in attrs.fields(row.request)
+        if field.default is None
+    ],
+)
+def test_none_and_empty_text_mean_not_given(kind: Any, name: str, nothing: object) -> None:
+    """Where a field may be left out, None and the empty text leave it out, as in the vendor's own samples."""
+    right = INSTEAD.get((kind, name)) or {
+        needed: value
+        for needed, value in {"prompt": "a fox", "image": URL, "element_frontal_image": URL}.items()
+        if needed in attrs.fields_dict(kind) and needed != name
+    }
+
+    body = dump(kind(**{**right, name: nothing}))
+
+    assert name not in body
+
+
+SHOTS = [{"index": 1, "prompt": "a fox", "duration": 5}]
+INSTEAD: dict[tuple[Any, str], dict[str, Any]] = {
+    (TextToVideo, "prompt"): {"multi_shot": True, "shot_type": "customize", "multi_prompt": SHOTS},
+    (ImageToVideo, "image"): {"image_tail": URL},
+}
+"""What a request says when it leaves out what it usually needs."""
+
+
+@pytest.mark.parametrize("empty", [[], (), ""])
+def test_empty_list_means_not_given(empty: object) -> None:
+    """A list without items is not sent."""
+    wrong: Any = empty
+
+    assert {"prompt": "a fox"} == dump(GenerateImage(prompt="a fox", element_list=wrong))
+
+
+def test_empty_mapping_means_not_given() -> None:
+    """An object without fields is not sent: the documents write absent or empty."""
+    made = TextToVideo(prompt="a fox", watermark_info={}, camera_control={"type": "down_back", "config": {}})
+
+    assert {"prompt": "a fox", "camera_control": {"type": "down_back"}} == dump(made)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_missing_required_field_is_named(row: Any) -> None:
+    """A call without its required fields names one of them."""
+    with pytest.raises(InvalidRequest, match="is required") as caught:
+        row.request()
+
+    assert caught.value.field in attrs.fields_dict(row.request)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_unknown_name_is_refused_with_the_names_there_are(row: Any) -> None:
+    """A name that is no field is refused, and the error lists those that are, and the way around."""
+    with pytest.raises(InvalidRequest) as caught:
+        row.request(promt="a fox")
+
+    assert "promt" == caught.value.field
+    assert all(field.name in str(caught.value) for field in attrs.fields(row.request))
+
+
+@pytest.mark.parametrize("kind", [GenerateImage, TextToVideo, ImageToVideo])
+def test_model_is_called_model_name(kind: Any) -> None:
+    """The old key `model`, which the vendor takes and ignores, is refused with the right name."""
+    with pytest.raises(InvalidRequest, match="is called model_name") as caught:
+        kind(prompt="a fox", model="kling-v3")
+
+    assert ("model", "kling-v3") == (caught.value.field, caught.value.value)
+
+
+def test_field_may_be_called_self() -> None:
+    """Even a name that Python uses itself is told as an unknown field."""
+    wrong: Any = GenerateImage
+
+    with pytest.raises(InvalidRequest) as caught:
+        wrong(**{"self": 1})
+
+    assert "self" == caught.value.field
+
+
+def test_new_model_passes() -> None:
+    """A model that came after this package is no mistake."""
+    made = GenerateImage(prompt="a fox", model_name="kling-v7")
+
+    assert {"prompt": "a fox", "model_name": "kling-v7"} == dump(made)
+
+
+def test_list_may_be_any_iterable() -> None:
+    """Items may come from a generator, which is read once."""
+    items: Any = ({"element_id": at} for at in (1, 2))
+
+    made = GenerateImage(prompt="a fox", element_list=items)
+
+    assert 2 == len(made.element_list or ())
+
+
+def test_file_that_is_missing_is_named() -> None:
+    """A path that cannot be read is refused when the request is made, not when it is sent."""
+    with pytest.raises(InvalidRequest, match=r"No such file.*gone\.png"):
+        ImageToVideo(image=Path("gone.png"))
+
+
+def test_decimal_is_not_taken_for_a_number() -> None:
+    """A number is an int or a float; a Decimal would lose its digits on the way."""
+    wrong: Any = Decimal("0.5")
+
+    with pytest.raises(InvalidRequest, match="must be a number"):
+        GenerateImage(prompt="a fox", image_fidelity=wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(row.request, field.name, id=f"{row.name}-{field.name}")
+        for row in ROWS.values()
+        for field in attrs.fields(row.request)
+    ],
+)
+def test_every_field_is_described(kind: Any, name: str) -> None:
+    """Every field has a sentence for help and command line; only `extra` has nothing to check."""
+    about = info(attrs.fields_dict(kind)[name])
+
+    assert name == "extra" if about is None else about.doc.endswith((".", ")", "?")) and len(about.doc) < 120

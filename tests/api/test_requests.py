@@ -1,0 +1,185 @@
+"""Requests as values: equal, hashable, frozen, picklable, short to look at, honest in help()."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from kling_async import InvalidRequest
+from kling_async.api import ROWS, CameraControl, GenerateImage, Images, ImageToVideo, ShotPrompt, TextToVideo
+from kling_async.media.inputs import Embedded
+from kling_async.protocol.codec import dump
+
+URL = "https://files.example/fox.png"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0\0\0\x02\0" + b"\0" * 200_000
+
+TEXT = base64.b64encode(PNG).decode()
+
+
+def a_rich_request() -> TextToVideo:
+    """A request with everything that nests."""
+    return TextToVideo(
+        model_name="kling-v3",
+        multi_shot=True,
+        shot_type="customize",
+        multi_prompt=[
+            {"index": 1, "prompt": "a fox", "duration": 2},
+            ShotPrompt(index=2, prompt="it runs", duration=3),
+        ],
+        watermark_info={"enabled": True},
+        extra={"seed": 7},
+    )
+
+
+def test_requests_with_equal_fields_are_equal() -> None:
+    """Mappings and objects, tuples and lists make the same request, which can be a key."""
+    one, other = a_rich_request(), a_rich_request()
+
+    assert one == other
+    assert 1 == len({one, other})
+    assert one != attrs.evolve(other, extra={"seed": 8})
+
+
+def test_request_is_frozen() -> None:
+    """What was checked cannot be changed afterwards, neither by name nor through the mapping it came from."""
+    extra: dict[str, object] = {"seed": 7}
+    made = GenerateImage(prompt="a fox", extra=extra)
+
+    extra["seed"] = 8
+
+    assert 7 == made.extra["seed"]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.prompt = "a cat"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def through_pickle(made: object) -> Any:
+    """What arrives in another process."""
+    return pickle.loads(pickle.dumps(made))
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, through_pickle])
+def test_request_survives_copies_and_pickle(twin: Any) -> None:
+    """A copy, from this process or another, is the same request."""
+    made = a_rich_request()
+
+    assert made == twin(made)
+
+
+def test_changed_copy_is_checked_again() -> None:
+    """`attrs.evolve` obeys the rules like a new request."""
+    made = GenerateImage(prompt="a fox", n=2)
+
+    with pytest.raises(InvalidRequest, match="between 1 and 9"):
+        attrs.evolve(made, n=10)
+
+
+def test_repr_shows_what_was_given() -> None:
+    """Fields that were given show, falsy ones too; the others do not."""
+    made = GenerateImage(prompt="a fox", image_fidelity=0, watermark_info={"enabled": False})
+
+    assert "GenerateImage(prompt='a fox', image_fidelity=0, watermark_info=WatermarkInfo(enabled=False))" == repr(made)
+
+
+@pytest.mark.parametrize(
+    "picture", [PNG, base64.b64encode(PNG).decode(), f"data:image/png;base64,{base64.b64encode(PNG).decode()}"]
+)
+def test_repr_never_dumps_a_picture(picture: Any) -> None:
+    """Neither a request nor an error about one prints a picture."""
+    made = ImageToVideo(image=picture)
+
+    with pytest.raises(InvalidRequest) as caught:
+        ImageToVideo(image=picture, image_tail=picture, static_mask=picture)
+
+    assert 200 > len(repr(made))
+    assert 300 > len(str(caught.value))
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_signature_shows_the_real_parameters(row: Any) -> None:
+    """help() shows every field with its type, the endpoint's own before those of all requests, `extra` last."""
+    nobody: Any = None
+    method = row.__get__(Images(nobody), Images)
+
+    shown = inspect.signature(method).parameters
+
+    assert [field.name for field in attrs.fields(row.request)] == list(shown)
+    assert ["callback_url", "external_task_id", "extra"] == list(shown)[-3:]
+    assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in shown.values())
+    assert inspect.signature(row.request).parameters == shown
+    assert "object" not in {str(each.annotation) for each in shown.values()}
+
+
+def test_signature_tells_required_from_optional() -> None:
+    """A required field has no default, every other one None."""
+    shown = inspect.signature(GenerateImage).parameters
+
+    assert inspect.Parameter.empty is shown["prompt"].default
+    assert None is shown["n"].default
+    assert "str" == shown["prompt"].annotation
+
+
+def test_positional_arguments_are_a_mistake_of_the_caller() -> None:
+    """Fields go by name only, as Python says itself."""
+    wrong: Any = GenerateImage
+
+    with pytest.raises(TypeError, match="positional"):
+        wrong("a fox")
+
+
+def test_only_given_fields_are_sent() -> None:
+    """Defaults stay the vendor's, and `extra` never shows as a field of its own."""
+    assert {"prompt": "a fox"} == dump(GenerateImage(prompt="a fox"))
+    assert {"prompt": "a fox", "seed": 1} == dump(GenerateImage(prompt="a fox", extra={"seed": 1}))
+
+
+def test_extra_passes_unchecked_and_wins() -> None:
+    """Fields of `extra` replace ours, in any form JSON has."""
+    extra = {"n": "many", "prompt": "", "camera_control": {"type": None, "deep": [1, 2.5, {"a": "b"}]}}
+
+    body = dump(GenerateImage(prompt="a fox", n=2, aspect_ratio="1:1", extra=extra))
+
+    assert {"aspect_ratio": "1:1", **extra} == body
+
+
+def test_extra_may_be_none() -> None:
+    """None is no extra."""
+    nothing: Any = None
+
+    assert {} == GenerateImage(prompt="a fox", extra=nothing).extra
+
+
+def test_extra_may_hold_files(tmp_path: Path) -> None:
+    """A local file in `extra` becomes Base64 text like any other."""
+    file = tmp_path / "style.png"
+
+    body = dump(GenerateImage(prompt="a fox", extra={"style": file, "logo": b"x"}))
+
+    assert (Embedded(file), Embedded(b"x")) == (body["style"], body["logo"])
+
+
+@pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {3, 4}}, float("nan"), ["\ud800"], {"\udfff": 1}])
+def test_extra_that_json_cannot_write_is_refused(value: object) -> None:
+    """What no JSON could carry is found before anything is sent, and named."""
+    made = GenerateImage(prompt="a fox", extra={"seed": 1, "odd": value})
+
+    with pytest.raises(InvalidRequest) as caught:
+        dump(made)
+
+    assert "extra.odd" == caught.value.field
+
+
+def test_nested_objects_may_be_values_too() -> None:
+    """A nested object can be made on its own, and is sent like the mapping it stands for."""
+    camera = CameraControl(type="simple", config={"pan": -5})
+
+    assert dump(TextToVideo(prompt="x", camera_control=camera)) == dump(
+        TextToVideo(prompt="x", camera_control={"type": "simple", "config": {"pan": -5}})
+    )
+    assert "CameraControl(type='simple', config=CameraConfig(pan=-5))" == repr(camera)
