@@ -47,7 +47,7 @@ class Shell:
 
     def object(self, what: Mapping[str, object]) -> None:
         """A JSON object on a line of its own; for `--json`."""
-        self.out.file.write(json.dumps(what, ensure_ascii=False, default=str) + "\n")
+        self.out.file.write(json.dumps(what, default=str) + "\n")
         self.out.file.flush()
 
     def note(self, text: str, style: str = "dim") -> None:

@@ -112,6 +112,27 @@ async def test_a_line_beyond_the_slots_is_refused(run: Run, tmp_path: Path) -> N
     assert "needs 4 slots" in ran.err
 
 
+async def test_an_error_that_is_no_refusal_ends_the_run(run: Run, tmp_path: Path) -> None:
+    """Whatever is neither a refusal nor a failed task is told as it is elsewhere, and no page is written."""
+    prompts = tmp_path / "prompts.jsonl"
+    twice = [(IMAGE % (name, "A fox")).replace('"prompt"', '"external_task_id": "same", "prompt"') for name in "ab"]
+    prompts.write_text("".join(twice))
+
+    ran = await run("demo", "-o", tmp_path / "out", "--prompts", prompts)
+
+    assert 1 == ran.code
+    assert "This id is taken" in ran.err
+    assert not (tmp_path / "out" / "index.html").exists()
+
+
+async def test_prompts_that_cannot_be_read_are_refused(run: Run, tmp_path: Path) -> None:
+    """A file of prompts that is not there is named."""
+    ran = await run("demo", "-o", tmp_path / "out", "--prompts", tmp_path / "none.jsonl")
+
+    assert 2 == ran.code
+    assert "must be a file that can be read" in ran.words
+
+
 def test_hostile_prompts_stay_text(tmp_path: Path) -> None:
     """A prompt, a model or a reason with markup in it is shown as text and makes no element and no attribute."""
     attack = "\"'><script>alert(1)</script><img src=x onerror=alert(1)><video/onloadstart=alert(1)>"

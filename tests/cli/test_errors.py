@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from kling_async import errors
+from kling_async.cli import main
 from kling_async.cli.failures import Exit, explain
 from kling_async.emulator import Emulator
 from tests.cli.running import ENTRY, Run, environment
@@ -156,6 +157,17 @@ def test_every_error_has_a_title_and_an_exit_code(kind: type[errors.KlingError])
 
     assert (Exit.ERROR, "some words") == (failure.exit, failure.message)
     assert failure.title
+
+
+def test_interrupting_before_anything_runs_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption without a task has nothing to tell but its exit code."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kling_async.cli.app.application", interrupted)
+
+    assert Exit.INTERRUPTED == main(["demo"])
 
 
 def test_importing_the_entry_point_imports_no_parser() -> None:

@@ -44,8 +44,32 @@ async def test_get_and_list_show_tasks(against: Emulator, run: Run, kling: Kling
     several = await run("task", "list", "images.generate", "--page-size", "2")
 
     assert "succeed" in one.out
-    assert "1 image" not in several.err
     assert [str(handles[2].id), str(handles[1].id)] == [line.split()[0] for line in several.out.splitlines()[1:]]
+
+
+async def test_json_lines_are_tasks(against: Emulator, run: Run, kling: KlingClient, tmp_path: Path) -> None:
+    """With --json every task is one object, whichever command shows it."""
+    handle = await kling.images.generate(prompt="A fox")
+
+    shown = [
+        await run("task", "get", "images.generate", handle.id, "--json"),
+        await run("task", "list", "images.generate", "--json"),
+        await run("task", "wait", "images.generate", handle.id, "--json"),
+    ]
+    made = await run("image", "generate", "A fox", "--no-wait", "--json")
+
+    assert [handle.id] * 3 == [ran.objects[0]["task_id"] for ran in shown]
+    assert ["succeed"] * 3 == [ran.objects[0]["status"] for ran in shown]
+    assert [""] * 4 == [ran.err for ran in (*shown, made)]
+    assert "submitted" == made.objects[0]["status"]
+
+
+async def test_an_empty_page_says_so(against: Emulator, run: Run) -> None:
+    """A page without tasks leaves stdout empty."""
+    ran = await run("task", "list", "videos.text_to_video")
+
+    assert (0, "") == (ran.code, ran.out)
+    assert "no tasks" in ran.err
 
 
 async def test_an_unknown_task_is_told_at_once(against: Emulator, run: Run) -> None:
@@ -65,6 +89,7 @@ async def test_an_unknown_task_is_told_at_once(against: Emulator, run: Run) -> N
         ["get", "images.generate", "1", "--external-id", "2"],
         ["get", "pictures.make", "1"],
         ["get", "--ref", "{}"],
+        ["get", "images.generate", "--ref", '{"endpoint": "images.generate", "task_id": "1"}'],
         ["list", "pictures.make"],
         ["list", "images.generate", "--page", "0"],
     ],

@@ -1,0 +1,159 @@
+"""What is seen while a task runs, and when somebody walks away."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kling_async import SubmitUnknown, TaskRef
+from kling_async.api import ROWS
+from kling_async.cli import serve
+from kling_async.cli.common import Attempt, Connection
+from kling_async.cli.create import command
+from kling_async.cli.failures import Exit
+from kling_async.cli.progress import progress
+from kling_async.cli.shell import Shell
+from kling_async.emulator import Emulator
+from tests.cli.running import Run
+
+
+def shell(*, terminal: bool, json: bool = False) -> tuple[Shell, io.StringIO]:
+    """A shell, and what goes to its stderr."""
+    err = io.StringIO()
+    return Shell(json=json, err=Console(file=err, force_terminal=terminal, width=100)), err
+
+
+def test_a_terminal_shows_bars_with_state_and_time() -> None:
+    """On a terminal every task has a row with its state and the time, and markup in its name is text."""
+    there, err = shell(terminal=True)
+
+    with progress(there) as told:
+        told.state("[bold]fox", "submitted")
+        told.state("[bold]fox", "processing")
+        told.state("[bold]fox", "done")
+
+    assert "[bold]fox" in err.getvalue()
+    assert "done" in err.getvalue()
+    assert " s" in err.getvalue()
+
+
+def test_a_pipe_gets_a_line_per_change() -> None:
+    """Without a terminal a change is a line, and the same state twice is one."""
+    there, err = shell(terminal=False)
+
+    with progress(there) as told:
+        for state in ("submitted", "submitted", "done"):
+            told.state("fox", state)
+
+    assert ["fox: submitted", "fox: done"] == [line.partition(" (")[0] for line in err.getvalue().splitlines()]
+
+
+def test_json_shows_no_progress() -> None:
+    """With --json nothing is said on the way."""
+    there, err = shell(terminal=True, json=True)
+
+    with progress(there) as told:
+        told.state("fox", "done")
+
+    assert "" == err.getvalue()
+
+
+@pytest.mark.kling_emulator(speed=1)
+@pytest.mark.parametrize("json", [False, True])
+async def test_cancelling_the_wait_names_the_task(
+    against: Emulator, capsys: pytest.CaptureFixture[str], *, json: bool
+) -> None:
+    """Whoever stops waiting is told that the task goes on, and how to find it."""
+    running = asyncio.create_task(command(ROWS["images.generate"])(prompt="A fox", connection=Connection(json=json)))
+    while not against.tasks:
+        await asyncio.sleep(0)
+
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    printed = capsys.readouterr()
+    assert "goes on" in printed.out + printed.err
+    assert "images.generate" in printed.out + printed.err
+    assert json == (printed.err == "")
+
+
+def test_an_open_create_is_looked_for_by_its_external_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """A create whose outcome is not known keeps its external id; one that was refused is forgotten."""
+    attempt = Attempt(Shell(), Connection(), TaskRef(endpoint="images.generate", external_task_id="kfox"))
+
+    with attempt:
+        error = SubmitUnknown("no answer", external_task_id="kfox")
+        attempt.unsent(error)
+        raise error
+
+    assert Exit.ERROR == attempt.exit
+    assert "kling task wait images.generate --external-id kfox" in capsys.readouterr().err
+
+
+async def test_an_emulator_of_its_own_takes_its_tasks_along(run: Run, tmp_path: Path) -> None:
+    """After a time-out with --emulator nothing goes on, and no command is offered."""
+    ran = await run("video", "text-to-video", "A fox", "--emulator", "--timeout", "0.001", "-o", tmp_path)
+
+    assert Exit.TIMEOUT == ran.code
+    assert "the task with it" in ran.words
+    assert "kling task wait" not in ran.words
+
+
+async def test_the_emulator_excludes_an_address(run: Run) -> None:
+    """--emulator and --base-url together are a contradiction."""
+    ran = await run("task", "list", "images.generate", "--emulator", "--base-url", "http://127.0.0.1:1")
+
+    assert Exit.USAGE == ran.code
+    assert "excludes --emulator" in ran.words
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["emulator", "--port", "0"], ["image", "generate", "x", "--emulator"]])
+async def test_a_missing_emulator_is_one_sentence(
+    arguments: list[str], run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without the emulator's extra the panel says what to install."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "kling_async.emulator", None)
+    monkeypatch.delattr("kling_async.emulator")
+
+    ran = await run(*arguments)
+
+    assert Exit.USAGE == ran.code
+    assert "Install kling-async[cli,emulator]" in ran.words
+
+
+async def test_files_that_cannot_be_stored_can_be_fetched_again(run: Run, tmp_path: Path) -> None:
+    """Where storing fails the task is not lost: the panel says that fetching again costs nothing."""
+    (tmp_path / "fox-0.png" / "in the way").mkdir(parents=True)
+
+    ran = await run("image", "generate", "A fox", "--emulator", "-o", tmp_path, "--name", "fox")
+
+    assert Exit.ERROR == ran.code
+    assert "fetching again costs nothing" in ran.words
+
+
+async def test_the_emulator_says_goodbye(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator prints its address and its keys, and ends when it is told to."""
+    stopped = asyncio.Event()
+    stopped.set()
+    monkeypatch.setattr(serve, "_stop", lambda: stopped)
+
+    ran = await run("emulator", "--port", "0", "--slots", "video=2, image=3", "--speed", "60")
+
+    assert Exit.OK == ran.code
+    assert ["export"] * 3 == [line.split()[0] for line in ran.out.splitlines()[1:]]
+    assert "tasks made: 0" in ran.err
+
+
+async def test_a_speed_of_zero_is_refused(run: Run) -> None:
+    """What the emulator refuses at construction is one panel."""
+    ran = await run("emulator", "--port", "0", "--speed", "0")
+
+    assert Exit.USAGE == ran.code
+    assert "╭" in ran.err
