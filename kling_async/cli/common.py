@@ -144,7 +144,8 @@ class Attempt:
                 failure = explain(error)
                 if self.connection.emulator and failure.exit is Exit.TIMEOUT:
                     failure = attrs.evolve(failure, advice=_GONE)
-                self.exit = self.shell.fail(failure, ref=self.ref, again=again)
+                ended = failure.exit is Exit.FAILED  # there is nothing to wait for
+                self.exit = self.shell.fail(failure, ref=self.ref, again=None if ended else again)
             case ModuleNotFoundError() if self.connection.emulator:
                 self.exit = self.shell.fail(not_installed(error))
             case asyncio.CancelledError() if self.ref:

@@ -47,6 +47,17 @@ async def test_get_and_list_show_tasks(against: Emulator, run: Run, kling: Kling
     assert [str(handles[2].id), str(handles[1].id)] == [line.split()[0] for line in several.out.splitlines()[1:]]
 
 
+async def test_a_failed_task_has_nothing_to_wait_for(against: Emulator, run: Run, kling: KlingClient) -> None:
+    """Waiting for a task that failed tells the reason, and offers no command to go on waiting."""
+    handle = await kling.images.generate(prompt="A risky fox")
+
+    ran = await run("task", "wait", "images.generate", handle.id)
+
+    assert 4 == ran.code
+    assert "risk control" in ran.err
+    assert "kling task wait" not in ran.err
+
+
 async def test_json_lines_are_tasks(against: Emulator, run: Run, kling: KlingClient, tmp_path: Path) -> None:
     """With --json every task is one object, whichever command shows it."""
     handle = await kling.images.generate(prompt="A fox")
