@@ -20,6 +20,7 @@ from kling_async.protocol.endpoint import TaskEndpoint
 Row: TypeAlias = TaskEndpoint[..., Any, Any]
 SchemaOf: TypeAlias = Callable[[Row], BodySchema]
 Strategy: TypeAlias = st.SearchStrategy[Any]
+Nested: TypeAlias = "dict[str, Nested] | list[Nested] | str | float | bool | None"
 
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -73,7 +74,7 @@ def requests(kind: Any, *, spoilt: bool = False) -> Strategy:
     return chosen.flatmap(lambda each: st.fixed_dictionaries(required | {name: optional[name] for name in each}))
 
 
-def holds_nothing(value: Any) -> bool:
+def holds_nothing(value: Nested) -> bool:
     """Whether null or an empty text stands anywhere."""
     if isinstance(value, dict):
         return any(map(holds_nothing, value.values()))
@@ -128,7 +129,8 @@ def test_sound_arguments_are_refused_or_fit_the_schema(row: Row, schema_of: Sche
 @given(data=st.data())
 def test_unknown_names_never_pass(row: Row, data: st.DataObject) -> None:
     """No name but those of the fields is taken."""
-    known = attrs.fields_dict(row.request)
+    kind: Any = row.request
+    known = attrs.fields_dict(kind)
     name = data.draw(TEXT.filter(lambda text: text not in known))
 
     with pytest.raises(InvalidRequest) as caught:
