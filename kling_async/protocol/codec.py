@@ -72,12 +72,12 @@ def dump(request: object) -> dict[str, Body]:
     """The body of a request: the fields that were set, then `extra` as it is. `InvalidRequest` if that is not JSON."""
     body = cast("dict[str, Body]", _requests.unstructure(request))
     extra = body.pop("extra", None)
-    if not isinstance(extra, dict):
-        return body
-    for name, value in extra.items():
-        if not _sendable(value):
+    for name, value in extra.items() if isinstance(extra, dict) else ():
+        plain = cast("Body", _requests.unstructure(value))
+        if not _sendable(plain):
             raise InvalidRequest(f"extra.{name}", "must be made of what JSON can write", value)
-    return {**body, **extra}
+        body[name] = plain
+    return body
 
 
 def load(kind: type[T], data: object) -> T:
@@ -155,6 +155,10 @@ def _structure_number(value: object, _: type[float]) -> float | None:
     return None if number is None else float(number)
 
 
+def _structure_decimal(value: object, _: type[Decimal]) -> Decimal | None:
+    return decimal(value)
+
+
 def _unstructure_request(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
     return make_dict_unstructure_fn(kind, _requests, _cattrs_omit_if_default=True)
 
@@ -163,6 +167,7 @@ _results = Converter(detailed_validation=False)
 _results.register_structure_hook_factory(attrs.has, _structure_attrs)
 _results.register_structure_hook(str, _structure_text)
 _results.register_structure_hook(float, _structure_number)
+_results.register_structure_hook(Decimal, _structure_decimal)
 
 _requests = Converter()
 _requests.register_unstructure_hook_factory(attrs.has, _unstructure_request)

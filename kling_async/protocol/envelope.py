@@ -59,12 +59,8 @@ def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: i
     message = envelope.get("message")
     text = excerpt(message.encode("utf-8", "replace"), mask) if isinstance(message, str) and message else ""
     if not text:
-        said = excerpt(answer.body, mask) if not envelope else ""
-        text = (
-            "the vendor gave no message"
-            if envelope
-            else f"not the vendor's words but a gateway's: {said or 'an empty body'}"
-        )
+        said = excerpt(answer.body, mask) or "an empty body"
+        text = "the vendor gave no message" if code else f"not the vendor's words but a gateway's: {said}"
     kind = meaning.error
     if code == 1201:
         kind = next((special for words, special in MESSAGES if words.search(text)), BadRequest)
