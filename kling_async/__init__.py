@@ -6,8 +6,7 @@ Request classes live in `kling_async.api`, results in `kling_async.models`, a Kl
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
-
+from ._version import __version__
 from .client import KlingClient
 from .errors import (
     AccountError,

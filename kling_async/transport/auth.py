@@ -141,8 +141,7 @@ def credentials(
     if api_key is not None:
         return ApiKey(api_key)
     raise MissingCredentials(
-        f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}, "
-        "or pass access_key and secret_key, or api_key"
+        f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}"
     )
 
 

@@ -15,7 +15,7 @@ import aiohttp
 import attrs
 from yarl import URL
 
-from .. import __version__
+from .._version import __version__
 from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, KlingError, RequestTimeout, ResponseError
 from ..media.inputs import embeds, filled
 from ..protocol.call import Answer
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of an API answer; a page of 500 tasks has well under one million."""
 SINGAPORE: Final = "https://api-singapore.klingai.com"
-_KEPT: Final = ("Retry-After", "X-Request-Id", "Date", "Content-Type")
 _AGENT: Final = f"kling-async/{__version__}"
 
 
@@ -89,8 +88,7 @@ class HTTP:
         try:
             async with session.request(
                 call.method,
-                self.base.joinpath(call.path.lstrip("/"), encoded=True),
-                params=call.query,
+                self._url(call),
                 data=body,
                 headers={
                     "Authorization": f"Bearer {bearer.reveal()}",
@@ -100,8 +98,7 @@ class HTTP:
                 allow_redirects=False,
                 timeout=self.timeout,
             ) as response:
-                status = response.status
-                headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
+                status, headers = response.status, response.headers
                 content = await _read(response)
         except asyncio.CancelledError as error:
             # The frames inside aiohttp hold the token; whoever prints this traceback with locals shall not see it.
@@ -123,6 +120,10 @@ class HTTP:
             return Answer(status=status, headers=headers, body=content)
         # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
         raise self._error(call, trouble, session)
+
+    def _url(self, call: Call[Any]) -> URL:
+        url = URL(f"{self.base}{call.path}", encoded=True)
+        return url.with_query(call.query) if call.query else url
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:
