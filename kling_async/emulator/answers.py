@@ -43,6 +43,7 @@ class Answers:
         self._random = random
         self._quirks = quirks
         self._link = link
+        self._finished: dict[str, list[dict[str, Any]]] = {}
 
     def success(self, data: Any) -> dict[str, Any]:
         """The envelope of a call that went well."""
@@ -106,16 +107,22 @@ class Answers:
         if not done:
             empty = self._vary(EMPTY_RESULT)
             return {name: empty[LIST]} if empty is not MISSING and LIST in empty else empty
-        told: list[dict[str, Any]] = []
-        for entry in entries(endpoint.kind, task):
-            linked = {
-                key: self._link(task, value) if isinstance(value, PictureWork | VideoWork) else value
-                for key, value in entry.items()
-            }
-            if endpoint.watermark and "watermark_url" not in linked:
-                linked["watermark_url"] = self._vary(NO_WATERMARK)
-            told.append(_present(linked))
+        told = self._linked(endpoint, task)
+        if endpoint.watermark:
+            told = [_present({"watermark_url": self._vary(NO_WATERMARK), **entry}) for entry in told]
         return {name: told}
+
+    def _linked(self, endpoint: Endpoint, task: EmulatedTask) -> list[dict[str, Any]]:
+        """The entries of a finished task with links in them; remembered, because signing is what a long page costs."""
+        if task.task_id not in self._finished:
+            self._finished[task.task_id] = [
+                {
+                    key: self._link(task, value) if isinstance(value, PictureWork | VideoWork) else value
+                    for key, value in entry.items()
+                }
+                for entry in entries(endpoint.kind, task)
+            ]
+        return self._finished[task.task_id]
 
     def _vary(self, variations: tuple[Any, ...]) -> Any:
         """One of the variations; always the first without quirks."""

@@ -31,6 +31,8 @@ API_KEY: Final = "emulator-api-key"
 
 # Clients under a jumping clock sleep for hours between two calls; the vendor's real limit is not known.
 KEEP_ALIVE: Final = 7 * 24 * 3600.0
+# How long a stop waits for answers under way.
+PATIENCE: Final = 2.0
 
 
 class Emulator:
@@ -117,7 +119,9 @@ class Emulator:
         if self._runner is not None:
             raise RuntimeError("the emulator is running already")
         server = Server(self._settings, clock=LoopClock(self._settings.clock), origin=lambda: self._url)
-        runner = web.AppRunner(server.application(), access_log=None, keepalive_timeout=KEEP_ALIVE)
+        runner = web.AppRunner(
+            server.application(), access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=PATIENCE
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
@@ -133,8 +137,8 @@ class Emulator:
         runner, self._runner = self._runner, None
         if runner is None or self._server is None:
             return
-        await self._server.studio.close()
         await runner.cleanup()
+        await self._server.studio.close()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -215,12 +216,16 @@ async def test_refused(call: Call, path: str, body: Body, message: str) -> None:
     assert len(answer["message"]) < 150
 
 
+@pytest.mark.looptime
 @pytest.mark.parametrize(("path", "body"), ACCEPTED)
 async def test_accepted(call: Call, path: str, body: Body) -> None:
-    """What the documents allow, and what the vendor is known to tolerate, is accepted."""
+    """What the documents allow, and what the vendor is known to tolerate, is accepted and succeeds."""
     status, answer = await call("POST", path, body)
+    await asyncio.sleep(100)
 
     assert (200, "SUCCEED") == (status, answer["message"])
+    status, answer = await call("GET", f"{path}/{answer['data']['task_id']}")
+    assert (200, "succeed") == (status, answer["data"]["task_status"])
 
 
 @pytest.mark.parametrize(("code", "expected"), [(1203, (404, 1203)), (1201, (400, 1201))])

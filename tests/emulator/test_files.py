@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
@@ -13,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from kling_async.emulator import API_KEY, Emulator
+from kling_async.emulator import API_KEY, Emulator, Picture
 from kling_async.emulator.media import PictureWork, Studio
 
 Call = Callable[..., Awaitable[tuple[int, Any]]]
@@ -174,15 +173,19 @@ async def test_link_lives_thirty_days(http: aiohttp.ClientSession, a_link: Link,
     assert [str(int(task.course.ended) + 30 * DAY)] == parse_qs(urlsplit(link).query)["Expires"]
 
 
-async def test_a_file_is_drawn_once_for_many(http: aiohttp.ClientSession, a_link: Link) -> None:
-    """Requests that come together get one and the same drawing."""
-    link = await a_link()
+async def test_a_file_is_drawn_once_for_many() -> None:
+    """Requests that come together get one and the same drawing, and so do those that come later."""
+    asked: list[Picture] = []
+    picture = Picture("png", 64, 64, 100, "digest")
+    work = PictureWork("a cat", "kling-v3", "1/1", 64, 64, "seed", source=picture)
+    studio = Studio(form="png", source=asked.append)
 
-    async def fetch() -> str:
-        async with http.get(link) as answer:
-            return hashlib.sha256(await answer.read()).hexdigest()
+    together = await asyncio.gather(*(studio.rendering("name", work) for _ in range(8)))
+    later = await studio.rendering("name", work)
+    await studio.close()
 
-    assert 1 == len({*await asyncio.gather(*(fetch() for _ in range(8)))})
+    assert [picture] == asked
+    assert {id(later)} == {id(drawn) for drawn in together}
 
 
 async def test_a_waiter_that_leaves_does_not_stop_the_drawing() -> None:

@@ -31,10 +31,10 @@ async def test_statuses_follow_each_other(call: Call) -> None:
     _, created = await call("POST", IMAGES, {"prompt": "a cat"})
     path = f"{IMAGES}/{created['data']['task_id']}"
 
-    seen = [created["data"]["task_status"]]
+    seen: list[str] = []
     for _ in range(1000):
         _, answer = await call("GET", path)
-        if answer["data"]["task_status"] != seen[-1]:
+        if [answer["data"]["task_status"]] != seen[-1:]:
             seen.append(answer["data"]["task_status"])
         await asyncio.sleep(0.1)
 
@@ -126,16 +126,18 @@ async def test_slots_are_held_until_the_end(call: Call) -> None:
 @pytest.mark.looptime
 @pytest.mark.kling_emulator(speed=1, units={"image": 20})
 async def test_units_run_out(call: Call, kling_emulator: Emulator) -> None:
-    """Running tasks reserve their price; a price above what is left is refused with 1102; parameters come first."""
+    """A running task holds its price back and is charged once; a price above what is left is refused with 1102."""
     body = {"prompt": "a cat", "model_name": "kling-v3", "n": 2}
     await call("POST", IMAGES, body)
 
     status, answer = await call("POST", IMAGES, body)
     wrong, wrong_answer = await call("POST", IMAGES, {**body, "n": 99})
     await asyncio.sleep(HOURS)
+    rest, _ = await call("POST", IMAGES, {"prompt": "a cat", "model_name": "kling-v2-1"})
 
     assert (429, 1102, "Account balance not enough") == (status, answer["code"], answer["message"])
     assert (400, 1201) == (wrong, wrong_answer["code"])
+    assert 200 == rest
     assert Decimal(16) == kling_emulator.spent["image"]
 
 

@@ -130,13 +130,23 @@ async def test_prompt_is_drawn_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["", "\ud800\x00\t\n", "\u732b\u5728\u7a97\u8fb9\u770b\u96e8" * 60, "x" * 2500, "word " * 500]
+    "title",
+    ["", "\ud800\x00\t\n", "two\nlines", "\u732b\u5728\u7a97\u8fb9\u770b\u96e8" * 60, "x" * 2500, "word " * 500],
 )
 def test_any_prompt_can_be_drawn(title: str) -> None:
     """No prompt is too strange or too long for a picture."""
     content = render(PictureWork(title, "", "", 480, 320, "seed"), None, "png").content
 
     assert (480, 320) == opened(content).size
+
+
+def test_line_breaks_of_a_prompt_are_spaces() -> None:
+    """Lines are broken where they fit, not where the prompt has them."""
+    works = [PictureWork(title, "", "", 480, 320, "seed") for title in ("two\nlines", "two lines")]
+
+    one, other = (render(work, None, "png") for work in works)
+
+    assert one.etag == other.etag
 
 
 def test_long_words_are_wrapped_and_cut() -> None:
