@@ -108,10 +108,8 @@ def test_limits_are_those_of_the_schema(row: Row, schema_of: SchemaOf) -> None:
 @every_row
 def test_kinds_are_those_of_the_schema(row: Row, schema_of: SchemaOf) -> None:
     """A text is a string in the schema, a switch a boolean, and so on."""
-    types = {
-        **dict.fromkeys(("text", "choice", "seconds", "picture", "url"), "string"),
-        **{"number": "number", "integer": "integer", "switch": "boolean", "object": "object", "objects": "array"},
-    }
+    types = dict.fromkeys(("text", "choice", "seconds", "picture", "url"), "string")
+    types |= {"number": "number", "integer": "integer", "switch": "boolean", "object": "object", "objects": "array"}
     schema = schema_of(row)
 
     for name, about, part in pairs(row.request, schema, schema.schema):

@@ -107,14 +107,17 @@ def test_address_passes_as_it_is(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://", "http:///fox.png", "https://a b/fox.png", "https://[::1/fox.png", "https://a/\n", "https://a/\ud83e"]
+    "url",
+    ["https://", "http:///fox.png", "https://a b/fox.png", "https://[::1/fox.png", "https://a/\n", "https://a/\ud83e"],
 )
 def test_address_must_be_complete(url: str) -> None:
     """An address without a host, or with spaces in it, is refused."""
     assert "must be a complete http(s) URL" == refusal(url).rule
 
 
-@pytest.mark.parametrize("name", ["fox.png", "./fox.jpeg", "C:\\fox.png", "ftp://a/fox.png", "/home/me/a fox.png", "data:image/png,x"])
+@pytest.mark.parametrize(
+    "name", ["fox.png", "./fox.jpeg", "C:\\fox.png", "ftp://a/fox.png", "/home/me/a fox.png", "data:image/png,x"]
+)
 def test_name_of_a_file_gets_advice(name: str) -> None:
     """A text is never opened as a file; the error says how a file is passed."""
     error = refusal(name)
@@ -130,7 +133,17 @@ def test_base64_must_be_complete(text: str) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"x", b"GIF89a" + b"\0" * 50, b"RIFF\0\0\0\0WEBPVP8 ", b"<svg/>", PNG[1:], b"\x89PNG", b"\xff\xd8", a_picture(form="BMP")],
+    [
+        b"",
+        b"x",
+        b"GIF89a" + b"\0" * 50,
+        b"RIFF\0\0\0\0WEBPVP8 ",
+        b"<svg/>",
+        PNG[1:],
+        b"\x89PNG",
+        b"\xff\xd8",
+        a_picture(form="BMP"),
+    ],
 )
 def test_only_png_and_jpeg_pass(content: bytes) -> None:
     """The first bytes decide, not a name and not a prefix."""
@@ -257,7 +270,9 @@ def test_bodies_are_filled_at_any_depth() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    head=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\0\4ab"]),
+    head=st.sampled_from(
+        [b"", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\0\4ab"]
+    ),
     tail=st.binary(max_size=60),
 )
 def test_any_bytes_pass_or_are_refused(head: bytes, tail: bytes) -> None:
@@ -270,7 +285,10 @@ def test_any_bytes_pass_or_are_refused(head: bytes, tail: bytes) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(text=st.text(st.characters(exclude_categories=())), start=st.sampled_from(["", "https://", "data:;base64,", "iVBORw0KGgo"]))
+@given(
+    text=st.text(st.characters(exclude_categories=())),
+    start=st.sampled_from(["", "https://", "data:;base64,", "iVBORw0KGgo"]),
+)
 def test_any_text_passes_or_is_refused(text: str, start: str) -> None:
     """Whatever the text, nothing but InvalidRequest is raised."""
     try:

@@ -72,7 +72,7 @@ def test_what_is_written_is_read_back(codec: Any, value: object) -> None:
 @pytest.mark.parametrize("text", [b"", b"{", b"[1,]", b"nul", b"NaN", b"[Infinity]", b"\xff", b"{'a': 1}", b"1 2"])
 def test_what_is_no_json_is_a_value_error(codec: Any, text: bytes) -> None:
     """Both readers refuse the same, Python's own idea of numbers included."""
-    with pytest.raises(ValueError):  # noqa: PT011 - of the many kinds, all are
+    with pytest.raises(ValueError):
         codec.loads(text)
 
 

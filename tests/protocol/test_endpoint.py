@@ -19,7 +19,7 @@ from kling_async.models import BalanceDeduction, Image, MultiShotImage, Video
 IMAGE: Any = Images.generate
 SHOTS: Any = Images.multi_shot
 VIDEO: Any = Videos.text_to_video
-EMPTY: list[Any] = [None, [], ""]
+EMPTY: list[Any] = [None, {}, [], ""]
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 CREATED = {
     "task_id": "800000000000000001",
@@ -84,8 +84,11 @@ def test_task_info_may_take_any_form(row: Any, info: dict[str, Any], expected: s
 @every_row
 @pytest.mark.parametrize(
     "result",
-    [{}, {"task_result": None}, {"task_result": {}}, {"task_result": []}, {"task_result": ""}]
-    + [{"task_result": {"images": empty, "videos": empty}} for empty in EMPTY],
+    [
+        {},
+        *[{"task_result": empty} for empty in EMPTY],
+        *[{"task_result": {"images": empty, "videos": empty}} for empty in EMPTY],
+    ],
 )
 def test_success_without_result_lists_is_a_success(row: Any, result: dict[str, Any]) -> None:
     """A success whose lists are missing, null or empty is a success without files."""
@@ -258,7 +261,7 @@ def test_task_is_a_value() -> None:
     """Tasks compare, hash, copy and go through pickle."""
     task = VIDEO.read({**CREATED, "task_status": "succeed", "task_result": {"videos": [{"url": LINK}]}})
 
-    assert {task} == {copy.deepcopy(task), pickle.loads(pickle.dumps(task))}
+    assert {task} == {copy.deepcopy(task), pickle.loads(pickle.dumps(task))}  # noqa: S301 - our own bytes
 
 
 @every_row
@@ -366,11 +369,21 @@ ANY_JSON: Any = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
     max_leaves=12,
 )
-RESULT = st.dictionaries(st.sampled_from(["images", "videos"]), st.lists(ANY_JSON, max_size=3) | ANY_JSON) | ANY_JSON
-OTHERS = ("task_info", "created_at", "updated_at", "final_unit_deduction", "final_balance_deduction", "new")
+RESULT: Any = (
+    st.dictionaries(st.sampled_from(["images", "videos"]), st.lists(ANY_JSON, max_size=3) | ANY_JSON) | ANY_JSON
+)
+OTHERS: tuple[str, ...] = (
+    "task_info",
+    "created_at",
+    "updated_at",
+    "final_unit_deduction",
+    "final_balance_deduction",
+    "new",
+)
+OPTIONAL: dict[str, Any] = {"task_result": RESULT, **dict.fromkeys(OTHERS, ANY_JSON)}
 TASK_LIKE: Any = st.fixed_dictionaries(
     {"task_id": WORDS, "task_status": st.sampled_from(["succeed", "failed"])},
-    optional={"task_result": RESULT, **dict.fromkeys(OTHERS, ANY_JSON)},
+    optional=OPTIONAL,
 )
 
 
