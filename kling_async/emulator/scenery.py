@@ -189,4 +189,12 @@ def _mix(one: Colour, other: Colour, share: float) -> Colour:
     return red, green, blue
 
 
-SCENES: Final[tuple[Callable[[Image.Image, Palette, Random], None], ...]] = (_hills, _hills, _sea, _sea, _shapes)
+SCENES: Final[tuple[Callable[[Image.Image, Palette, Random], None], ...]] = (
+    _hills,
+    _hills,
+    _hills,
+    _sea,
+    _sea,
+    _shapes,
+    _shapes,
+)

@@ -306,3 +306,15 @@ async def test_picture_over_ten_megabytes(kling_emulator: Emulator, a_picture: C
         told = await answer.json()
 
     assert (400, "File size exceeds the limit of 10MB") == (answer.status, told["message"])
+
+
+async def test_body_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body beyond what ten pictures need is refused, not swallowed."""
+    monkeypatch.setattr("kling_async.emulator.server.LARGEST_BODY", 1000)
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+
+    async with Emulator() as emulator, aiohttp.ClientSession(emulator.url, headers=headers) as http:
+        async with http.post(TEXT, json={"prompt": "x" * 1000}) as answer:
+            told = await answer.json()
+
+    assert (400, 1200, "Request body is too large") == (answer.status, told["code"], told["message"])

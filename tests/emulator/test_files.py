@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,8 @@ import aiohttp
 import pytest
 
 from kling_async.emulator import API_KEY, Emulator, Picture
-from kling_async.emulator.media import PictureWork, Studio
+from kling_async.emulator.inputs import PictureStore
+from kling_async.emulator.media import PictureWork, Rendering, Studio
 
 Call = Callable[..., Awaitable[tuple[int, Any]]]
 Link = Callable[[], Awaitable[str]]
@@ -214,3 +216,28 @@ async def test_dropped_files_are_drawn_again_byte_for_byte() -> None:
 
     assert first == again
     assert 3 == len(set(first))
+
+
+async def test_close_waits_for_what_is_drawn_and_forgets_what_is_queued() -> None:
+    """Nothing is left running after close(): two threads finish, the rest is cancelled."""
+    works = {str(number): PictureWork("a cat", "kling-v3", "1/1", 1024, 1024, str(number)) for number in range(4)}
+    studio = Studio(form="png", source=lambda _: None)
+    waiting = [asyncio.ensure_future(studio.rendering(name, work)) for name, work in works.items()]
+    await asyncio.sleep(0)
+
+    await studio.close()
+
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {Rendering, asyncio.CancelledError} == {type(outcome) for outcome in outcomes}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("kling-studio")]
+
+
+def test_recent_input_pictures_are_kept() -> None:
+    """The store holds a bounded number of bytes; the same picture counts once; the least recent goes first."""
+    store = PictureStore(capacity=30)
+    first, second, third = (Picture("png", 1, 1, 15, name) for name in ("first", "second", "third"))
+
+    for picture in (first, second, first, third):
+        store.keep(picture, bytes(15))
+
+    assert [bytes(15), None, bytes(15)] == [store.content(picture) for picture in (first, second, third)]

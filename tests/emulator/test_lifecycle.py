@@ -61,14 +61,15 @@ async def test_times_are_milliseconds_of_the_loops_clock(call: Call, kling_emula
 
 
 @pytest.mark.looptime
-async def test_speed_compresses_the_time(call: Call) -> None:
+async def test_speed_compresses_the_time(call: Call, kling_emulator: Emulator) -> None:
     """A thousand times as fast, every picture is there within the second."""
     _, created = await call("POST", IMAGES, {"prompt": "a cat"})
 
     await asyncio.sleep(0.9)
 
     _, answer = await call("GET", f"{IMAGES}/{created['data']['task_id']}")
-    assert "succeed" == answer["data"]["task_status"]
+    (task,) = kling_emulator.tasks.values()
+    assert "succeed" == answer["data"]["task_status"] == task.status
 
 
 @pytest.mark.looptime

@@ -73,13 +73,13 @@ def test_wrong_options_are_refused_at_once(options: dict[str, Any]) -> None:
 
 
 async def test_client_knows_address_and_keys(kling_emulator: Emulator) -> None:
-    """client() is a client of this emulator that may call it."""
-    async with kling_emulator.client() as kling:
-        page = await kling.images.generate.list()
+    """client() is a client of this emulator that may call it; other credentials take the place of its own."""
+    async with kling_emulator.client() as kling, kling_emulator.client(api_key=API_KEY) as other:
+        pages = [await client.images.generate.list() for client in (kling, other)]
 
     assert isinstance(kling, KlingClient)
-    assert 0 == len(page)
-    assert 200 == kling_emulator.requests[0].status
+    assert [0, 0] == [len(page) for page in pages]
+    assert [200, 200] == [request.status for request in kling_emulator.requests]
 
 
 async def test_two_emulators_do_not_know_each_other() -> None:
