@@ -84,9 +84,9 @@ class GenerateImage(TaskRequest):
             f"is required when {name} is given an image",
             not (model.needs_reference and given) or bool(self.image_reference),
         )
+        yield Rule("human_fidelity", f"is not supported by {name}", model.human_fidelity or self.human_fidelity is None)
         yield Rule("image_reference", f"is not supported by {name}", model.image_reference or not self.image_reference)
         yield Rule("image_fidelity", f"is not supported by {name}", model.image_fidelity or self.image_fidelity is None)
-        yield Rule("human_fidelity", f"is not supported by {name}", model.human_fidelity or self.human_fidelity is None)
         yield Rule("element_list", f"is not supported by {name}", model.elements or not elements)
         yield Rule(
             "aspect_ratio",

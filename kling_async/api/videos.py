@@ -179,8 +179,6 @@ class _VideoRequest(TaskRequest):
     def _of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
         name = self.model_name
         lengths = f"{model.seconds[0]} to {model.seconds[-1]}" if len(model.seconds) > 2 else "5 or 10"
-        modes = model.text | model.image
-        yield Rule("mode", f"{mode} is not offered by {name}", mode in modes)
         yield Rule("duration", f"must be {lengths} seconds for {name}", self.length in model.seconds)
         yield Rule("multi_shot", f"is not supported by {name}", model.multi_shot or not self.multi_shot)
         yield Rule("cfg_scale", f"is not supported by {name}", model.cfg_scale or self.cfg_scale is None)
@@ -259,6 +257,11 @@ class ImageToVideo(_VideoRequest):
         yield Rule("image_tail", one_of, not (tail and (brush or camera)))
         yield Rule("camera_control", one_of, not (brush and camera))
         yield Rule("voice_list", "excludes element_list", not (self.voice_list and self.element_list))
+        yield Rule(
+            "voice_list",
+            f"is not supported by {self.model_name} in {self.mode or 'std'}",
+            model is None or not self.voice_list or (self.mode or "std") in model.voices,
+        )
         yield Rule("sound", "must be on for voice_list", not self.voice_list or self.sound == "on")
         shots = [shot.prompt for shot in self.multi_prompt or () if isinstance(shot, ShotPrompt)]
         cited = any(_CITES_A_VOICE.search(words) for words in (self.prompt or "", *shots))
@@ -297,7 +300,6 @@ class ImageToVideo(_VideoRequest):
             not brush or (mode in model.brush and self.length == 5),
         )
         yield Rule("element_list", f"is not supported by {name}", model.elements or not self.element_list)
-        yield Rule("voice_list", f"is not supported by {name} in {mode}", not self.voice_list or mode in model.voices)
 
 
 class Videos(Resource):

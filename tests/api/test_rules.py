@@ -51,7 +51,7 @@ BROKEN: dict[str, Case] = {
         "human_fidelity", "subject", image=URL, image_reference="face", human_fidelity=0.5
     ),
     "gen-5 human fidelity by model": image(
-        "image_reference", "kling-v1", model_name="kling-v1", image=URL, image_reference="subject", human_fidelity=0.5
+        "human_fidelity", "kling-v1", model_name="kling-v1", image=URL, image_reference="subject", human_fidelity=0.5
     ),
     "gen-6 reference by model": image(
         "image_reference", "kling-v3", model_name="kling-v3", image=URL, image_reference="face"
@@ -148,8 +148,11 @@ BROKEN: dict[str, Case] = {
     "map: brush by mode": start("static_mask", "std", model_name="kling-v1-5", static_mask=URL),
     "map: brush by length": start("static_mask", "10 s", model_name="kling-v1", duration=10, static_mask=URL),
     "map: elements by model": start("element_list", "kling-v2-6", model_name="kling-v2-6", element_list=[ELEMENT]),
+    "map: voices by mode": start(
+        "voice_list", "in std", model_name="kling-v2-6", prompt=SPEAKS, sound="on", voice_list=[VOICE]
+    ),
     "map: voices by model": start(
-        "sound", "kling-v2-1", model_name="kling-v2-1", prompt=SPEAKS, sound="on", voice_list=[VOICE]
+        "voice_list", "kling-v2-1", model_name="kling-v2-1", prompt=SPEAKS, sound="on", voice_list=[VOICE]
     ),
     "map: 4k from image by model": start("mode", "4k", model_name="kling-v2-6", mode="4k"),
 }
