@@ -31,6 +31,11 @@ API_KEY: Final = "emulator-api-key"
 
 # Clients under a jumping clock sleep for hours between two calls; the vendor's real limit is not known.
 KEEP_ALIVE: Final = 7 * 24 * 3600.0
+# A client cannot call "every address", and plain http is for loopback only.
+_SOMEWHERE: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}
+# Seconds between two looks of a client at a task in real time; its emulator's speed compresses them too.
+LOOK: Final = 5.0
+SOONEST: Final = 0.02
 # How long a stop waits for answers under way.
 PATIENCE: Final = 2.0
 
@@ -128,7 +133,8 @@ class Emulator:
         except OSError:
             await runner.cleanup()
             raise
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = _SOMEWHERE.get(self._host, self._host)
+        host = f"[{host}]" if ":" in host else host
         self._url = f"http://{host}:{runner.addresses[0][1]}"
         self._server, self._runner = server, runner
 
@@ -153,10 +159,12 @@ class Emulator:
         await self.stop()
 
     def client(self, **options: Any) -> KlingClient:
-        """A client with this emulator's address and keys; the options win."""
-        from kling_async import KlingClient  # noqa: PLC0415 - the client's side of the wire, wanted by nobody else here
+        """A client with this emulator's address and keys that polls at its pace; the options win."""
+        from kling_async import KlingClient, Polling  # noqa: PLC0415 - the other side of the wire, wanted here only
 
         defaults: dict[str, Any] = {"base_url": self.url}
+        if self._settings.speed > 1:
+            defaults["polling"] = Polling(max_lag=max(SOONEST, LOOK / self._settings.speed))
         if not options.keys() & {"api_key", "credentials"}:
             defaults |= {"access_key": self._settings.access_key, "secret_key": self._settings.secret_key}
         return KlingClient(**{**defaults, **options})

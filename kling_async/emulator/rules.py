@@ -108,7 +108,6 @@ IMAGE_GENERATION: Final = (
 )
 
 VIDEO: Final = (
-    Rule(lambda body: _wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
     Rule(lambda body: body["multi_shot"] and "shot_type" not in body, "shot_type can not be null"),
     Rule(lambda body: _is_storyboard(body) and "multi_prompt" not in body, "multi_prompt can not be null"),
     Rule(_shots_break, "multi_prompt must be numbered from 1 and its durations must add up to duration"),
@@ -138,6 +137,7 @@ VIDEO: Final = (
 )
 
 TEXT_TO_VIDEO: Final = (
+    Rule(lambda body: _wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
     *VIDEO,
     Rule(
         lambda body: (
@@ -149,6 +149,8 @@ TEXT_TO_VIDEO: Final = (
 
 IMAGE_TO_VIDEO: Final = (
     Rule(lambda body: "image" not in body and "image_tail" not in body, "image can not be null"),
+    # The table speaks of text to video's rules here, the schema of none; a picture alone passes, the rest does not.
+    Rule(lambda body: body["multi_shot"] and _wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
     *VIDEO,
     Rule(
         lambda body: ("image_tail" in body) + _has_brush(body) + bool(_camera(body)) > 1,

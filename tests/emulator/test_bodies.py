@@ -114,7 +114,11 @@ REFUSED: list[tuple[str, Body, str]] = [
         for body in (board("2", "2"), board("0", "5"), board("5", multi_prompt=shots("5", first=2)), board("9" * 5000))
     ),
     (IMAGE, CAT, "image can not be null"),
-    (IMAGE, {"image": URL}, "prompt can not be null"),
+    (
+        IMAGE,
+        {"image": URL, "model_name": "kling-v3", "multi_shot": True, "shot_type": "intelligence"},
+        "prompt can not be null",
+    ),
     (
         IMAGE,
         {**FRAME, "image_tail": URL, "model_name": "kling-v2-master"},
@@ -188,6 +192,7 @@ ACCEPTED: list[tuple[str, Body]] = [
     (TEXT, board("2", "3")),
     (IMAGE, {**FRAME, "image_tail": URL}),
     (IMAGE, {**CAT, "image_tail": URL, "model_name": "kling-v1-6", "mode": "pro"}),
+    (IMAGE, {"image": URL}),
     (IMAGE, {**FRAME, **BRUSH}),
     (IMAGE, {**FRAME, "camera_control": SIMPLE, "model_name": "kling-v1-5", "mode": "pro"}),
     (IMAGE, {**FRAME, "element_list": [{"element_id": 123456789012345678}], "model_name": "kling-v3"}),

@@ -113,3 +113,21 @@ async def test_open_connections_do_not_hold_up_the_stop() -> None:
         await http.get(f"{emulator.url}/v1/nowhere")
 
         await asyncio.wait_for(emulator.stop(), 2)
+
+
+@pytest.mark.parametrize(("host", "named"), [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1")])
+async def test_an_emulator_on_every_address_names_one_that_a_client_can_call(host: str, named: str) -> None:
+    """The address is for calling, and so are the links of files."""
+    async with Emulator(host=host) as emulator:
+        async with emulator.client() as kling:
+            await kling.images.generate(prompt="x")
+
+        assert emulator.url.startswith(f"http://{named}:")
+
+
+async def test_a_client_of_a_fast_emulator_looks_as_often_as_its_tasks_are_fast() -> None:
+    """A task of a twentieth of a second is not looked at after a second."""
+    async with Emulator(speed=50) as fast, Emulator() as real:
+        pace = fast.client()._inside.polling.max_lag, real.client()._inside.polling.max_lag
+
+    assert (0.1, None) == pace
