@@ -41,9 +41,14 @@ class Embedded:
     )
 
     def text(self) -> str:
-        """The Base64 text. Reads the file; call it off the loop."""
-        content = self.source.read_bytes() if isinstance(self.source, Path) else self.source
-        return base64.b64encode(content).decode("ascii")
+        """The Base64 text. Reads the file; call it off the loop. `InvalidRequest` if it has gone since it was checked."""
+        if isinstance(self.source, bytes):
+            return base64.b64encode(self.source).decode("ascii")
+        try:
+            return base64.b64encode(self.source.read_bytes()).decode("ascii")
+        except OSError as error:
+            trouble = error.strerror or type(error).__name__
+        raise InvalidRequest("file", f"could be read before, and cannot any more ({trouble})", self.source)
 
 
 def embeds(body: object) -> bool:

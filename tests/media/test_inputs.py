@@ -258,6 +258,17 @@ def test_embedded_file_is_read_when_it_is_sent(tmp_path: Path) -> None:
     assert "Embedded(source=3 bytes)" == repr(Embedded(b"abc"))
 
 
+def test_file_that_went_away_is_a_mistake_in_the_request(tmp_path: Path) -> None:
+    """A file that was there when the request was made, and is not when it is sent, is told by name."""
+    file = tmp_path / "fox.png"
+    waiting = Embedded(file)
+
+    with pytest.raises(InvalidRequest, match=r"No such file.*fox\.png") as caught:
+        waiting.text()
+
+    assert file == caught.value.value
+
+
 def test_bodies_are_filled_at_any_depth() -> None:
     """Every file in a body becomes its text, and the body itself stays as it was."""
     body = {"image": Embedded(b"a"), "masks": [{"mask": Embedded(b"b"), "x": 1}], "n": 2}
