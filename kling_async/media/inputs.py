@@ -41,7 +41,7 @@ class Embedded:
     )
 
     def text(self) -> str:
-        """The Base64 text. Reads the file; call it off the loop. `InvalidRequest` if it has gone since it was checked."""
+        """The Base64 text. Reads the file; call it off the loop. `InvalidRequest` if it has gone since."""
         if isinstance(self.source, bytes):
             return base64.b64encode(self.source).decode("ascii")
         try:
