@@ -224,7 +224,7 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
     error = refusal(tmp_path / "gone.png")
 
     assert "No such file or directory" in str(error)
-    assert "gone.png" in str(error)
+    assert tmp_path / "gone.png" == error.value
 
 
 def test_directory_is_no_file(tmp_path: Path) -> None:
