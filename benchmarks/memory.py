@@ -29,9 +29,10 @@ class Server(asyncio.Protocol):
         self.seen += data
         if (match := find.search(self.seen)) and self.seen.endswith(b"}"):
             number, self.seen = next(ids), b""
-            body = row % (number, match[1], 1774700000000 + number % 10**9, 1774700000000 + number % 10**9)
-            head = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
-            self.transport.write(head + body)
+            now = 1774700000000 + number % 10**9
+            body = row % (number, match[1], now, now)
+            head = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n"
+            self.transport.write(head % len(body) + body)
 async def main():
     server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -1,54 +1,59 @@
 """An asyncio-native client for the Kling AI open platform.
 
 Request classes live in `kling_async.api`, results in `kling_async.models`, a Kling to test against in
-`kling_async.emulator`.
+`kling_async.emulator`. Names are loaded when they are first used: tools that only look at the package, such as pytest
+loading its plugins, do not pay for an HTTP client.
 """
 
 from __future__ import annotations
 
-from ._version import __version__
-from .client import KlingClient
-from .errors import (
-    AccountError,
-    ApiError,
-    AuthenticationError,
-    BadRequest,
-    BalanceError,
-    ClientClosed,
-    ConnectionFailed,
-    ContentRefused,
-    DownloadError,
-    DuplicateTask,
-    ExpiredResult,
-    InvalidRequest,
-    IPNotAllowed,
-    KlingError,
-    MissingCredentials,
-    NotFound,
-    PermissionDenied,
-    PolicyError,
-    RateLimited,
-    RequestTimeout,
-    ResponseError,
-    ServerError,
-    ServiceTimeout,
-    ServiceUnavailable,
-    SlotsExceeded,
-    SlotsUnavailable,
-    SubmitUnknown,
-    TaskFailed,
-    TaskLost,
-    TaskNotFound,
-    TaskTimeout,
-    UnsafeURL,
-    WebhookError,
-)
-from .handle import TaskHandle, TaskRef
-from .media.downloads import Downloads
-from .models import ImageResult, MultiShotResult, Task, TaskStatus, VideoResult
-from .polling.schedule import Polling
-from .transport.auth import AccessKey, ApiKey, Credentials
-from .transport.engine import Retry
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ._version import __version__
+    from .client import KlingClient
+    from .errors import (
+        AccountError,
+        ApiError,
+        AuthenticationError,
+        BadRequest,
+        BalanceError,
+        ClientClosed,
+        ConnectionFailed,
+        ContentRefused,
+        DownloadError,
+        DuplicateTask,
+        ExpiredResult,
+        InvalidRequest,
+        IPNotAllowed,
+        KlingError,
+        MissingCredentials,
+        NotFound,
+        PermissionDenied,
+        PolicyError,
+        RateLimited,
+        RequestTimeout,
+        ResponseError,
+        ServerError,
+        ServiceTimeout,
+        ServiceUnavailable,
+        SlotsExceeded,
+        SlotsUnavailable,
+        SubmitUnknown,
+        TaskFailed,
+        TaskLost,
+        TaskNotFound,
+        TaskTimeout,
+        UnsafeURL,
+        WebhookError,
+    )
+    from .handle import TaskHandle, TaskRef
+    from .media.downloads import Downloads
+    from .models import ImageResult, MultiShotResult, Task, TaskStatus, VideoResult
+    from .polling.schedule import Polling
+    from .transport.auth import AccessKey, ApiKey, Credentials
+    from .transport.engine import Retry
 
 __all__ = [
     "AccessKey",
@@ -100,3 +105,26 @@ __all__ = [
     "WebhookError",
     "__version__",
 ]
+
+_ROOMS: Final = (
+    *("_version", "errors", "models", "handle"),
+    *("transport.auth", "transport.engine", "polling.schedule", "media.downloads", "client"),
+)
+"""Where the names live, light rooms first."""
+_PUBLIC: Final = frozenset({"api", "emulator", "errors", "models"})
+"""Modules that may be reached as attributes."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return import_module(f".{name}", __name__)
+    for room in _ROOMS if name in __all__ else ():
+        module = import_module(f".{room}", __name__)
+        if hasattr(module, name):
+            value = globals()[name] = getattr(module, name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_PUBLIC])

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast
@@ -53,12 +53,14 @@ class _Inside:
 
     async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
         external, call = row.create(request, new_id)
-        task = await submit(self, row.name, external, call)
+        task = await submit(self.engine, row.name, external, call)
         born = asyncio.get_running_loop().time()
         return TaskHandle(row.name, self, task=task, external_task_id=external, born=born)
 
-    async def find(self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /) -> Task[R | None]:
-        return await find(self, row, task_id, external)
+    def find(
+        self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /
+    ) -> Awaitable[Task[R | None]]:
+        return find(self.engine, row, task_id, external)
 
     def attach(self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /) -> TaskHandle[R]:
         return TaskHandle(row.name, self, task_id=task_id, external_task_id=external)
@@ -72,7 +74,7 @@ class _Inside:
         self._watcher(handle.endpoint).unwatch(handle)
 
     async def refresh(self, handle: TaskHandle[Any], /) -> None:
-        handle.push(await find(self, ROWS[handle.endpoint], handle.id, handle.external_task_id))
+        handle.push(await find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id))
 
     async def close(self) -> None:
         await self.engine.http.close()
@@ -90,9 +92,9 @@ class _Inside:
             self.watchers[endpoint] = watcher
         return watcher
 
-    async def _ask(self, handle: TaskHandle[Any]) -> Task[Any]:
+    def _ask(self, handle: TaskHandle[Any]) -> Awaitable[Task[Any]]:
         # The watcher has a schedule of its own for failures; repeating below it would be a retry inside a retry.
-        return await find(self, ROWS[handle.endpoint], handle.id, handle.external_task_id, retry=False)
+        return find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id, retry=False)
 
 
 class KlingClient:

@@ -37,9 +37,7 @@ No error holds a request, a header or a credential, so that none can leak throug
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -338,8 +336,7 @@ class WebhookError(KlingError):
     """A callback that cannot be believed."""
 
 
-@attrs.frozen
-class Meaning:
+class Meaning(NamedTuple):
     """What a service code stands for."""
 
     error: type[ApiError]
@@ -389,5 +386,12 @@ MESSAGES: Final = (
 
 def shown(value: object, limit: int = 80) -> str:
     """A value as an error message shows it: short, whatever it is."""
-    text = f"{len(value)} bytes" if isinstance(value, bytes | bytearray) else repr(value)
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value)} bytes"
+    if isinstance(value, str) and len(value) > limit:
+        return f"{value[: limit - 24]!r}... ({len(value)} characters)"
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # numbers of more than 4,300 digits; nesting without end
+        return f"a value of type {type(value).__name__} that cannot be written"
     return text if len(text) <= limit else f"{text[: limit - 24]}... ({len(text)} characters)"

@@ -126,7 +126,8 @@ class TaskHandle(Generic[R]):
         self._keeper = keeper
         self._task = task
         self._id = task.id if task else task_id
-        self._external_task_id = external_task_id or (task.external_task_id if task else None)
+        # The snapshot's own text where it has one: two equal texts for each of thousands of handles would be a waste.
+        self._external_task_id = (task.external_task_id if task else None) or external_task_id
         self._listeners: list[Listener] | None = None
         self._lost: TaskLost | None = None
         self.born = born
@@ -260,12 +261,11 @@ class TaskHandle(Generic[R]):
         """Take a snapshot in. Late or repeated news change nothing, and nothing follows a final status."""
         known = self._task
         if known is not None:
-            late = bool(known.updated_at and task.updated_at and task.updated_at < known.updated_at)
+            late = bool(known.updated_ms and task.updated_ms and task.updated_ms < known.updated_ms)
             if known.status.final or late or task == known:
                 return
         self._task, self._id, self._lost = task, task.id, None
-        if self._external_task_id is None:
-            self._external_task_id = task.external_task_id
+        self._external_task_id = task.external_task_id or self._external_task_id
         self._tell(None)
 
     def fail(self, error: Exception) -> None:

@@ -125,3 +125,11 @@ def test_a_message_says_what_happened_where_and_what_to_do() -> None:
         "Wait for one of the account's running tasks to end, or buy more concurrency"
     ) == str(error)
     assert "n: must be between 1 and 9; got 10" == str(errors.InvalidRequest("n", "must be between 1 and 9", 10))
+
+
+def test_a_value_is_shown_short_whatever_it_is() -> None:
+    """Also where Python itself refuses to write it."""
+    shown = [errors.shown(value) for value in (10**5000, b"x" * 9999, "x" * 9999, [1] * 9999)]
+
+    assert ["a value of type int that cannot be written", "9999 bytes"] == shown[:2]
+    assert max(map(len, shown)) <= 100

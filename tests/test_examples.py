@@ -43,7 +43,9 @@ def test_an_example_runs(example: Path, environment: Mapping[str, str], tmp_path
     """To its end, saying something, with warnings as errors."""
     command = [sys.executable, "-W", "error", str(example)]
 
-    run = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
 
     assert "" == run.stderr
     assert 0 == run.returncode

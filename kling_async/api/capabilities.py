@@ -7,9 +7,7 @@ map in `image-account.md` section 8 of the API documents.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
-
-import attrs
+from typing import Final, Literal, NamedTuple
 
 Mode = Literal["std", "pro", "4k"]
 
@@ -19,8 +17,7 @@ _PRO: Final = frozenset({"pro"})
 _NONE: Final = frozenset[str]()
 
 
-@attrs.frozen(kw_only=True)
-class VideoModel:
+class VideoModel(NamedTuple):
     """A video model. A set of modes says in which of them a feature exists."""
 
     text: frozenset[str] = _BOTH
@@ -78,8 +75,7 @@ VIDEO_MODELS: Final[Mapping[str, VideoModel]] = {
 }
 
 
-@attrs.frozen(kw_only=True)
-class ImageModel:
+class ImageModel(NamedTuple):
     """A model of `images.generate`."""
 
     text: bool = True

@@ -24,12 +24,16 @@ _UNSET: Final = attrs.NOTHING
 _PICTURE: Final = PictureLimits()
 
 
-@attrs.frozen(kw_only=True)
-class FieldInfo:
+Read: TypeAlias = Callable[[str, Any], object]
+"""Makes what was given for the field of that name into what is kept, or raises `InvalidRequest`."""
+
+
+class FieldInfo(NamedTuple):
     """What is known about a request field, besides its type."""
 
     doc: str
     kind: Literal["text", "number", "integer", "switch", "choice", "seconds", "picture", "object", "objects", "url"]
+    read: Read
     max_length: int | None = None
     """Characters of a text, items of a list."""
     minimum: float | None = None
@@ -54,34 +58,11 @@ def info(field: attrs.Attribute[Any]) -> FieldInfo | None:
     return cast("FieldInfo | None", field.metadata.get(_FIELD))
 
 
-def _make(
-    default: object,
-    about: FieldInfo,
-    check: Callable[[str, Any], None] | None,
-    convert: Callable[[str, Any], object] | None = None,
-) -> Any:
-    required = default is _UNSET
-
-    def converted(value: object, _: object, field: attrs.Attribute[object]) -> object:
-        if value is None or (isinstance(value, str) and not value and not required):
-            return None  # an empty text is how the vendor's own samples say "not given"
-        return convert(field.name, value) if convert else value
-
-    def validate(_: object, field: attrs.Attribute[object], value: object) -> None:
-        if value is None and required:
-            raise InvalidRequest(field.name, "is required", value)
-        if value is not None and check is not None:
-            check(field.name, value)
-
-    return attrs.field(
-        default=default,
-        converter=attrs.Converter(converted, takes_self=True, takes_field=True),
-        validator=validate,
-        metadata={_FIELD: about},
-    )
+def _make(default: object, about: FieldInfo) -> Any:
+    return attrs.field(default=default, metadata={_FIELD: about})
 
 
-def _check_text(name: str, value: object) -> str:
+def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidRequest(name, "must be a text", value)
     if not (value.isascii() or encodable(value)):
@@ -89,56 +70,56 @@ def _check_text(name: str, value: object) -> str:
     return value
 
 
-def text(doc: str, *, max_length: int | None = None, pattern: str | None = None, default: Any = _UNSET) -> Any:
+def text(doc: str, *, max_length: int | None = None, default: Any = _UNSET) -> Any:
     """A text, counted in code points."""
 
-    def check(name: str, value: object) -> None:
-        given = _check_text(name, value)
+    def read(name: str, value: object) -> object:
+        given = _text(name, value)
         if not given:
             raise InvalidRequest(name, "must not be empty", value)
         if max_length is not None and len(given) > max_length:
             raise InvalidRequest(name, f"must have at most {max_length} characters, has {len(given)}", value)
-        if pattern is not None and not re.fullmatch(pattern, given):
-            raise InvalidRequest(name, f"must match {pattern}", value)
+        return given
 
-    return _make(default, FieldInfo(doc=doc, kind="text", max_length=max_length), check)
+    return _make(default, FieldInfo(doc, "text", read, max_length=max_length))
 
 
 def url(doc: str, *, default: Any = _UNSET) -> Any:
     """An address the vendor will call or fetch."""
 
-    def check(name: str, value: object) -> None:
-        if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", _check_text(name, value), re.IGNORECASE):
+    def read(name: str, value: object) -> object:
+        if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", _text(name, value), re.IGNORECASE):
             raise InvalidRequest(name, "must be a complete http(s) URL", value)
+        return value
 
-    return _make(default, FieldInfo(doc=doc, kind="url"), check)
+    return _make(default, FieldInfo(doc, "url", read))
 
 
 def number(doc: str, minimum: float, maximum: float, *, default: Any = _UNSET) -> Any:
     """A number between two limits, both allowed."""
 
-    def check(name: str, value: object) -> None:
+    def read(name: str, value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
             raise InvalidRequest(name, "must be a number", value)
         if not minimum <= value <= maximum:
             raise InvalidRequest(name, f"must be between {minimum:g} and {maximum:g}", value)
+        return value
 
-    return _make(default, FieldInfo(doc=doc, kind="number", minimum=minimum, maximum=maximum), check)
+    return _make(default, FieldInfo(doc, "number", read, minimum=minimum, maximum=maximum))
 
 
 def integer(doc: str, minimum: int | None = None, maximum: int | None = None, *, default: Any = _UNSET) -> Any:
     """A whole number between two limits, if there are any. Decimal text is taken as the number it spells."""
 
-    def convert(_: str, value: object) -> object:
-        return _whole(value)
-
-    def check(name: str, value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int):
+    def read(name: str, value: object) -> object:
+        number = _whole(value)
+        if isinstance(number, bool) or not isinstance(number, int):
             raise InvalidRequest(name, "must be a whole number", value)
-        if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+        if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
             raise InvalidRequest(name, f"must be between {minimum} and {maximum}", value)
+        return number
 
-    return _make(default, FieldInfo(doc=doc, kind="integer", minimum=minimum, maximum=maximum), check, convert)
+    return _make(default, FieldInfo(doc, "integer", read, minimum=minimum, maximum=maximum))
 
 
 def _whole(value: object) -> object:
@@ -149,88 +130,83 @@ def _whole(value: object) -> object:
 def switch(doc: str, *, default: Any = _UNSET) -> Any:
     """True or false."""
 
-    def check(name: str, value: object) -> None:
+    def read(name: str, value: object) -> object:
         if not isinstance(value, bool):
             raise InvalidRequest(name, "must be true or false", value)
+        return value
 
-    return _make(default, FieldInfo(doc=doc, kind="switch"), check)
+    return _make(default, FieldInfo(doc, "switch", read))
 
 
 def choice(doc: str, *choices: str, open: bool = False, default: Any = _UNSET) -> Any:  # noqa: A002 - the word the documents use
     """One of some words; with `open`, other words pass too."""
 
-    def check(name: str, value: object) -> None:
-        if _check_text(name, value) not in choices and not open:
+    def read(name: str, value: object) -> object:
+        if _text(name, value) not in choices and not open:
             raise InvalidRequest(name, f"must be one of {', '.join(choices)}", value)
+        return value
 
-    return _make(default, FieldInfo(doc=doc, kind="choice", choices=choices, open=open), check)
+    return _make(default, FieldInfo(doc, "choice", read, choices=choices, open=open))
 
 
 def seconds(doc: str, minimum: int, maximum: int, *, default: Any = _UNSET) -> Any:
     """Whole seconds, which the vendor writes as text: 5 and "5" are the same."""
 
-    def convert(name: str, value: object) -> str:
+    def read(name: str, value: object) -> object:
         number = _whole(value)
         if isinstance(number, bool) or not isinstance(number, int) or not minimum <= number <= maximum:
             raise InvalidRequest(name, f"must be whole seconds between {minimum} and {maximum}", value)
         return str(number)
 
-    return _make(default, FieldInfo(doc=doc, kind="seconds", minimum=minimum, maximum=maximum), None, convert)
+    return _make(default, FieldInfo(doc, "seconds", read, minimum=minimum, maximum=maximum))
 
 
 def picture(doc: str, *, limits: PictureLimits = _PICTURE, default: Any = _UNSET) -> Any:
     """A picture: http(s) URL, `data:` URI or bare Base64; bytes; or a local file as `Path`."""
 
-    def convert(_: str, value: object) -> object:
-        return bare(value) if isinstance(value, str) else value
-
-    def check(name: str, value: object) -> None:
+    def read(name: str, value: object) -> object:
         if not isinstance(value, str | bytes | Path):
             raise InvalidRequest(name, "must be a URL or Base64 text, bytes, or a pathlib.Path", value)
-        check_picture(name, value, limits)
+        given = bare(value)
+        check_picture(name, given, limits)
+        return given
 
-    return _make(default, FieldInfo(doc=doc, kind="picture"), check, convert)
+    return _make(default, FieldInfo(doc, "picture", read))
 
 
 def nested(doc: str, item: type, *, default: Any = _UNSET) -> Any:
     """An object of its own, or a mapping with its fields. An empty mapping counts as not given where none is needed."""
 
-    def convert(name: str, value: Any) -> object:
+    def read(name: str, value: object) -> object:
         left_out = default is not _UNSET and value == {}
         return None if left_out else _nested(name, item, value)
 
-    def check(name: str, value: object) -> None:
-        if not isinstance(value, item):
-            raise InvalidRequest(name, f"must be a {item.__name__} or a mapping with its fields", value)
-
-    return _make(default, FieldInfo(doc=doc, kind="object", item=item), check, convert)
+    return _make(default, FieldInfo(doc, "object", read, item=item))
 
 
 def sequence(doc: str, item: type, *, minimum: int = 0, maximum: int | None = None, default: Any = _UNSET) -> Any:
     """A list of objects, or of mappings with their fields. An empty one counts as not given where none is needed."""
 
-    def convert(name: str, value: Any) -> object:
+    def read(name: str, value: Any) -> object:
         given: object = value
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise InvalidRequest(name, f"must be a list of {item.__name__}", given)
         items = tuple(_nested(f"{name}[{at}]", item, each) for at, each in enumerate(cast("Iterable[object]", value)))
-        return items if items or default is _UNSET else None
+        if not items and default is not _UNSET:
+            return None
+        if len(items) < minimum or (maximum is not None and len(items) > maximum):
+            raise InvalidRequest(name, f"must have {minimum} to {maximum} items, has {len(items)}", items)
+        return items
 
-    def check(name: str, value: tuple[object, ...]) -> None:
-        for at, each in enumerate(value):
-            if not isinstance(each, item):
-                raise InvalidRequest(f"{name}[{at}]", f"must be a {item.__name__} or a mapping with its fields", each)
-        if len(value) < minimum or (maximum is not None and len(value) > maximum):
-            raise InvalidRequest(name, f"must have {minimum} to {maximum} items, has {len(value)}", value)
-
-    about = FieldInfo(doc=doc, kind="objects", item=item, minimum=minimum, max_length=maximum)
-    return _make(default, about, check, convert)
+    return _make(default, FieldInfo(doc, "objects", read, item=item, minimum=minimum, max_length=maximum))
 
 
 def _nested(name: str, item: type, value: Any) -> object:
     given: Any = value
-    if not isinstance(value, Mapping):
+    if isinstance(value, item):
         return given
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(name, f"must be a {item.__name__} or a mapping with its fields", given)
     if not all(isinstance(key, str) for key in given):
         raise InvalidRequest(name, "must have the names of fields as keys", given)
     try:
@@ -247,15 +223,7 @@ def _nested(name: str, item: type, value: Any) -> object:
 )
 def frozen(cls: type[T]) -> type[T]:
     """Make a request class: immutable, keyword only, checked when it is made."""
-    made = attrs.frozen(kw_only=True, init=False, repr=False, field_transformer=_own_first)(cls)
-    parameters = [_parameter(field) for field in attrs.fields(cast("type[attrs.AttrsInstance]", made))]
-    cast("Any", made).__signature__ = inspect.Signature(parameters)  # for help() and notebooks
-    return made
-
-
-def _parameter(field: attrs.Attribute[Any]) -> inspect.Parameter:
-    default = inspect.Parameter.empty if field.default is _UNSET else None
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type)
+    return attrs.frozen(kw_only=True, init=False, repr=False, field_transformer=_own_first)(cls)
 
 
 def _own_first(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -268,22 +236,37 @@ def _own_first(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attr
     return sorted(fields, key=lambda field: depth[field.name])
 
 
+def _parameter(field: attrs.Attribute[Any]) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is _UNSET else None
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type)
+
+
+class _Signature:
+    """The real parameters of a request class, for `help()` and notebooks."""
+
+    def __get__(self, _: object, owner: type[attrs.AttrsInstance]) -> inspect.Signature:
+        return inspect.Signature([_parameter(field) for field in attrs.fields(owner)])
+
+
 class Checked:
     """What request classes and their parts share: unknown names, missing fields and broken rules are found at once."""
 
     __slots__ = ()
 
-    if not TYPE_CHECKING:  # type checkers read the fields; this only adds words to what Python would say
+    __signature__ = _Signature()
+
+    if not TYPE_CHECKING:  # type checkers read the fields; this is where the values are checked
 
         def __init__(self, /, **given: object) -> None:
             known = {field.name: field for field in attrs.fields(type(self))}
             for name, value in given.items():
                 if name not in known:
                     raise InvalidRequest(name, _unknown(name, known), value)
+            kept = {name: _read(field, given.get(name)) for name, field in known.items() if name in given}
             for name, field in known.items():
-                if field.default is attrs.NOTHING and name not in given:
+                if field.default is _UNSET and kept.get(name) is None:
                     raise InvalidRequest(name, "is required", None)
-            self.__attrs_init__(**given)
+            self.__attrs_init__(**kept)
 
     def __attrs_post_init__(self) -> None:
         for field, rule, met in self.rules():
@@ -299,6 +282,15 @@ class Checked:
         given = ((field.name, getattr(self, field.name)) for field in fields)
         told = (f"{name}={shown(value)}" for name, value in given if value is not None and value != {})
         return f"{type(self).__name__}({', '.join(told)})"
+
+
+def _read(field: attrs.Attribute[Any], value: object) -> object:
+    about = info(field)
+    if about is None:
+        return value
+    if value is None or (value == "" and field.default is not _UNSET):
+        return None  # an empty text is how the vendor's own samples say "not given"
+    return about.read(field.name, value)
 
 
 def _unknown(name: str, known: Collection[str]) -> str:

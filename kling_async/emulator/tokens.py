@@ -55,7 +55,7 @@ class Gate:
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
-            claims: dict[str, Any] = jwt.decode(token, self._secret_key, algorithms=["HS256"], options=SIGNATURE_ONLY)  # pyright: ignore[reportUnknownMemberType] - PyJWT names key types of a library that may be absent
+            claims: dict[str, Any] = jwt.decode(token, self._secret_key, algorithms=["HS256"], options=SIGNATURE_ONLY)
         except (jwt.InvalidTokenError, UnicodeError):
             raise Refusal(1002, "Authorization is invalid") from None  # the cause would repeat the token
         return claims

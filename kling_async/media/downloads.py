@@ -74,7 +74,7 @@ class Downloads:
     """Bytes of a file at most, per kind; 50 MB, 2 GB and 200 MB for image, video and audio."""
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Downloader:
     """Stores files of results."""
 

@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias, cast
+from typing import BinaryIO, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -69,8 +69,7 @@ def filled(body: object) -> object:
     return body.text() if isinstance(body, Embedded) else body
 
 
-@attrs.frozen(kw_only=True)
-class PictureLimits:
+class PictureLimits(NamedTuple):
     """What the vendor asks of a picture."""
 
     max_bytes: int = 10_000_000

@@ -18,7 +18,7 @@ Body: TypeAlias = "bool | int | float | str | Embedded | list[Body] | dict[str, 
 """JSON in which a local file may stand where its Base64 text will be."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Answer:
     """What came back, before anybody looked into it."""
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -23,6 +22,8 @@ from ..media.inputs import Embedded
 from .call import Body, Json
 
 T = TypeVar("T")
+
+_TOO_LATE = 253_402_300_800_000  # the year 10000, which no datetime reaches
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -63,7 +64,7 @@ def loads(text: bytes) -> Json:
 def dumps(value: object) -> bytes:
     """Encode JSON compactly, as UTF-8."""
     try:
-        return _dumps(value)
+        return bytes(memoryview(_dumps(value)))  # a copy of just its size: orjson hands out its whole buffer
     except (TypeError, RecursionError):
         return _plain_dumps(value)  # takes numbers and depths that orjson does not
 
@@ -91,17 +92,23 @@ def load(kind: type[T], data: object) -> T:
 
 def encodable(text: str) -> bool:
     """Whether UTF-8 can write a text; it cannot where half of a surrogate pair stands alone."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def moment(value: object) -> datetime | None:
-    """Unix milliseconds as an aware datetime; anything else is None, because no task is worth losing for its date."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
     try:
-        return datetime.fromtimestamp(float(value) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def milliseconds(value: object) -> int | None:
+    """A Unix time in milliseconds; anything else is None, because no task is worth losing for its date."""
+    if type(value) is not int:
+        if isinstance(value, bool) or not isinstance(value, int | str | float):
+            return None
+        try:
+            value = int(value)
+        except (ValueError, OverflowError):
+            return None
+    return value if 0 <= value < _TOO_LATE else None
 
 
 def decimal(value: object) -> Decimal | None:
@@ -128,31 +135,57 @@ def _sendable(value: object) -> bool:
     return value is None or isinstance(value, int | Embedded) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _known(value: object) -> bool:
-    return value is not None and value != ""
-
-
 def _structure_attrs(kind: type[T]) -> Callable[[object, type[T]], T]:
     build = make_dict_structure_fn(kind, _results, _cattrs_detailed_validation=False)
 
     def structure(data: object, _: type[T]) -> T:
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             raise TypeError(f"expected an object, got {type(data).__name__}")
-        given = cast("Mapping[str, object]", data)
-        return build({name: value for name, value in given.items() if _known(value)}, kind)
+        given = cast("dict[str, object]", data)
+        values = given.values()
+        if None in values or "" in values:
+            given = {name: value for name, value in given.items() if value is not None and value != ""}
+        return build(given, kind)
 
     return structure
 
 
+def _structure_tuple(kind: type[tuple[T, ...]]) -> Callable[[object, type[tuple[T, ...]]], tuple[T, ...]]:
+    # cattrs looks the item's hook up for every item; list pages have many.
+    item = cast("type[T]", get_args(kind)[0])
+    build = _results.get_structure_hook(item)
+
+    def structure(data: object, _: type[tuple[T, ...]]) -> tuple[T, ...]:
+        if not data:
+            return ()  # however the vendor writes "none"
+        if not isinstance(data, list):
+            raise TypeError(f"expected a list, got {type(data).__name__}")
+        return tuple([build(each, item) for each in cast("list[object]", data)])
+
+    return structure
+
+
+def _is_tuple(kind: object) -> bool:
+    origin: object = get_origin(kind)
+    return origin is tuple
+
+
 def _structure_text(value: object, _: type[str]) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError(f"expected a text, got {type(value).__name__}")
     return str(value)
 
 
 def _structure_number(value: object, _: type[float]) -> float | None:
-    number = decimal(value)  # what cannot be read is None: no result is worth losing for a length
-    return None if number is None else float(number)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None  # as for whatever cannot be read: no result is worth losing for a length
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _structure_decimal(value: object, _: type[Decimal]) -> Decimal | None:
@@ -165,6 +198,7 @@ def _unstructure_request(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
 
 _results = Converter(detailed_validation=False)
 _results.register_structure_hook_factory(attrs.has, _structure_attrs)
+_results.register_structure_hook_factory(_is_tuple, _structure_tuple)
 _results.register_structure_hook(str, _structure_text)
 _results.register_structure_hook(float, _structure_number)
 _results.register_structure_hook(Decimal, _structure_decimal)

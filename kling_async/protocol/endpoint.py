@@ -7,8 +7,8 @@ and acts. Everything else that needs to know an endpoint (command line, batches,
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, Generic, Literal, ParamSpec, Protocol, Self, TypeAlias, TypeVar, cast, overload
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import Any, Final, Generic, Literal, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 import attrs
@@ -17,7 +17,7 @@ from ..errors import InvalidRequest, ResponseError, shown
 from ..handle import TaskHandle
 from ..models import BalanceDeduction, Task, TaskStatus
 from .call import Call, Json, Sender
-from .codec import decimal, dump, dumps, encodable, load, moment
+from .codec import decimal, dump, dumps, encodable, load, milliseconds
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
@@ -37,9 +37,9 @@ class Backend(Sender, Protocol):
         """Create a task."""
         ...
 
-    async def find(
+    def find(
         self, row: TaskSpec[..., Any, R], task_id: str | None, external_task_id: str | None, /
-    ) -> Task[R | None]:
+    ) -> Awaitable[Task[R | None]]:
         """Query one task by either id."""
         ...
 
@@ -48,7 +48,7 @@ class Backend(Sender, Protocol):
         ...
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Resource:
     """A group of endpoints that share a backend, for instance `client.videos`."""
 
@@ -99,7 +99,8 @@ class TaskSpec(Generic[P, Q, R]):
 
     def query(self, either_id: str) -> Call[Task[R | None]]:
         """The call that asks for one task; `task_id` and `external_task_id` share the place in the path."""
-        segment = quote(either_id, safe="")
+        plain = either_id.isascii() and either_id.isalnum()  # as all ids of the vendor's and of ours are
+        segment = either_id if plain else quote(either_id, safe="")
         if segment in (".", ".."):  # which would be taken for steps in the path
             segment = segment.replace(".", "%2E")
         return Call(method="GET", path=f"{self.path}/{segment}", read=self.read)
@@ -114,12 +115,11 @@ class TaskSpec(Generic[P, Q, R]):
     def read(self, data: Json) -> Task[R | None]:
         """One task object, bare or as an array of one. Raises `ResponseError`."""
         row = data[0] if isinstance(data, list) and len(data) == 1 else data
+        task_id, status = (row.get("task_id"), row.get("task_status")) if isinstance(row, dict) else (None, None)
+        if not (isinstance(row, dict) and isinstance(status, str) and _is_id(task_id)):
+            raise ResponseError(f"the answer is not a task: {shown(data)}")
         try:
-            match row:
-                case {"task_id": str() | int() as task_id, "task_status": str() as status} if _is_id(task_id):
-                    return self._task(str(task_id), TaskStatus(status), cast("dict[str, Json]", row))
-                case _:
-                    raise ResponseError(f"the answer is not a task: {shown(data)}")
+            return self._task(str(task_id), TaskStatus(status), row)
         except RecursionError:
             pass
         raise ResponseError("the answer is nested without end")
@@ -132,22 +132,24 @@ class TaskSpec(Generic[P, Q, R]):
             raise ResponseError(f"the answer is not a list of tasks: {shown(data)}")
         return tuple(self.read(row) for row in data)
 
-    def _task(self, task_id: str, status: TaskStatus, row: Mapping[str, Json]) -> Task[R | None]:
+    def _task(self, task_id: str, status: TaskStatus, row: dict[str, Json]) -> Task[R | None]:
         result = load(self.result, row.get("task_result") or {}) if status is TaskStatus.SUCCEED else None
         info, balance, message = row.get("task_info"), row.get("final_balance_deduction"), row.get("task_status_msg")
         external = info.get("external_task_id") if isinstance(info, dict) else None
-        return Task(
+        brief = len(row) == _BRIEF and not status.final
+        task: Task[R | None] = Task(
             id=task_id,
             status=status,
             result=result,
             external_task_id=external if isinstance(external, str) and external else None,
             message=message if isinstance(message, str) else "",
-            created_at=moment(row.get("created_at")),
-            updated_at=moment(row.get("updated_at")),
+            created_ms=milliseconds(row.get("created_at")),
+            updated_ms=milliseconds(row.get("updated_at")),
             units=decimal(row.get("final_unit_deduction")),
             balance=_balance(balance) if isinstance(balance, dict) else None,
-            json=dumps(row),
+            raw=row if status.final else _as_created if brief else dumps(row),
         )
+        return attrs.evolve(task, raw=dumps(row)) if brief and row != _as_created(task) else task
 
 
 class TaskEndpoint(TaskSpec[P, Q, R]):
@@ -164,15 +166,30 @@ class TaskEndpoint(TaskSpec[P, Q, R]):
         return self if resource is None else TaskMethod(self, resource.backend)
 
 
+_BRIEF: Final = 5
+"""Fields of an answer that the snapshot's own fields may tell in full."""
+
+
+def _as_created(task: Task[Any]) -> Mapping[str, object]:
+    """What the vendor answers to a create, told from the fields alone."""
+    return {
+        "task_id": task.id,
+        "task_status": task.status.value,
+        "task_info": {"external_task_id": task.external_task_id},
+        "created_at": task.created_ms,
+        "updated_at": task.updated_ms,
+    }
+
+
 def _is_id(value: object) -> bool:
-    return bool(value) and not isinstance(value, bool)
+    return isinstance(value, str | int) and not isinstance(value, bool) and bool(value)
 
 
 def _balance(row: Mapping[str, Json]) -> BalanceDeduction:
     return BalanceDeduction(quota=decimal(row.get("quota")), list_price=decimal(row.get("list_price")))
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class TaskMethod(Generic[P, Q, R]):
     """An endpoint with a backend behind it: call it to make a task."""
 

@@ -34,8 +34,7 @@ def unwrap(answer: Answer, mask: Mask) -> Json:
     decoded = _decoded(answer.body)
     envelope = decoded if isinstance(decoded, dict) else {}
     code = _number(envelope.get("code"))
-    relayed = "code" in envelope and envelope["code"] is None and bool(envelope.get("data"))  # relays lose the code
-    if (code == 0 or relayed) and answer.status < 300:
+    if answer.status < 300 and (code == 0 or _relayed(envelope)):
         return envelope.get("data")
     if code or answer.status >= 400:
         raise refusal(answer, envelope, mask, code=code or None)
@@ -84,6 +83,11 @@ def excerpt(body: bytes, mask: Mask) -> str:
     for pattern, replacement in _DELICATE:
         text = pattern.sub(replacement, text)
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
+
+
+def _relayed(envelope: Mapping[str, Json]) -> bool:
+    # Some relays in front of the service lose the code of a success.
+    return "code" in envelope and envelope["code"] is None and bool(envelope.get("data"))
 
 
 def _decoded(body: bytes) -> Json:

@@ -140,12 +140,10 @@ def credentials(
         return AccessKey(access_key, secret_key)
     if api_key is not None:
         return ApiKey(api_key)
-    raise MissingCredentials(
-        f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}"
-    )
+    raise MissingCredentials(f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}")
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Authorizer:
     """Hands out the current bearer value, and hides everything secret in a text."""
 
@@ -156,15 +154,18 @@ class Authorizer:
     _until: float = attrs.field(default=0.0, init=False)
     _seen: tuple[Secret, ...] = attrs.field(default=(), init=False, repr=False)
 
-    async def bearer(self) -> Secret:
-        """The current token; made anew when it nears its end."""
-        now = self.clock()
-        if self._token is None or not self._since <= now < self._until:  # also when the clock was set back
-            keys = self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source()
-            self._since = now
-            self._token, self._until = keys.bearer(now)
-            self._seen = (*keys.secrets(), self._token)
-        return self._token
+    @property
+    def current(self) -> Secret | None:
+        """The token in use; None where one must be made: at first, near its end, or when the clock was set back."""
+        return self._token if self._since <= self.clock() < self._until else None
+
+    async def renew(self) -> Secret:
+        """A new token, of keys asked for anew where a provider gives them."""
+        keys = self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source()
+        self._since = now = self.clock()
+        token, self._until = keys.bearer(now)
+        self._token, self._seen = token, (*keys.secrets(), token)
+        return token
 
     def mask(self, text: str) -> str:
         """The text without any secret this client has used."""

@@ -25,6 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger("kling_async.transport")
 
 _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
+_ASKED = 120.0  # seconds of a Retry-After that are honoured; nobody means to wait a day inside a call
 
 
 def _positive(_: object, field: attrs.Attribute[int], value: object) -> None:
@@ -45,7 +46,7 @@ def may_pass(error: BaseException) -> bool:
     return (isinstance(error, ApiError) and error.retryable) or isinstance(error, ConnectionFailed | ResponseError)
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Engine:
     """The one way to the vendor."""
 
@@ -68,7 +69,7 @@ class Engine:
 
     async def attempt(self, call: Call[T]) -> T:
         """Send once."""
-        answer = await self.http.exchange(call, await self.authorizer.bearer())
+        answer = await self.http.exchange(call, self.authorizer.current or await self.authorizer.renew())
         failure: KlingError
         try:
             return call.read(unwrap(answer, self.authorizer.mask))
@@ -86,7 +87,7 @@ class Engine:
             last = state.outcome.exception() if state.outcome else first
             asked = last.retry_after if isinstance(last, ApiError) else None
             jittered = self.random.uniform(0, min(_MOST, _FIRST * 2**state.attempt_number))
-            return asked if asked is not None else jittered
+            return min(asked, _ASKED) if asked is not None else jittered
 
         def tell(state: RetryCallState) -> None:
             last = state.outcome.exception() if state.outcome else first

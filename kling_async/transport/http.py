@@ -22,15 +22,17 @@ from ..protocol.call import Answer
 from ..protocol.codec import dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from ..protocol.call import Call
+    from ..protocol.call import Body, Call
     from .auth import Secret
 
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of an API answer; a page of 500 tasks has well under one million."""
 SINGAPORE: Final = "https://api-singapore.klingai.com"
-_AGENT: Final = f"kling-async/{__version__}"
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"kling-async/{__version__}"}
+"""The vendor asks for the content type on queries too."""
 
 
 def base_url(text: str) -> URL:
@@ -57,7 +59,7 @@ def is_loopback(url: URL) -> bool:
         return host == "localhost"
 
 
-@attrs.define
+@attrs.define(eq=False)
 class HTTP:
     """Exchanges calls for answers over one session, made at the first call and closed by `close`."""
 
@@ -82,24 +84,22 @@ class HTTP:
 
     async def exchange(self, call: Call[Any], bearer: Secret) -> Answer:
         """Send once and return whatever came back, or raise `ConnectionFailed`, `RequestTimeout` or `ResponseError`."""
-        body = await _encoded(call)
+        body = None if call.body is None else await _encoded(call.body)
         session = self._opened()
         trouble: Exception
         try:
-            async with session.request(
+            response = await session.request(
                 call.method,
                 self._url(call),
                 data=body,
-                headers={
-                    "Authorization": f"Bearer {bearer.reveal()}",
-                    "Content-Type": "application/json",
-                    "User-Agent": _AGENT,
-                },
+                headers={"Authorization": f"Bearer {bearer.reveal()}", **(_HEADERS if self.borrowed else {})},
                 allow_redirects=False,
                 timeout=self.timeout,
-            ) as response:
-                status, headers = response.status, response.headers
-                content = await _read(response)
+            )
+            try:
+                content = await response.read() if _is_small(response) else await _read(response)
+            finally:
+                response.release()
         except asyncio.CancelledError as error:
             # The frames inside aiohttp hold the token; whoever prints this traceback with locals shall not see it.
             error.__context__ = None
@@ -114,10 +114,10 @@ class HTTP:
             if content is None:
                 raise ResponseError(
                     f"the answer is longer than {MAX_BODY:,} bytes",
-                    status=status,
-                    request_id=headers.get("X-Request-Id"),
+                    status=response.status,
+                    request_id=response.headers.get("X-Request-Id"),
                 )
-            return Answer(status=status, headers=headers, body=content)
+            return Answer(status=response.status, headers=response.headers, body=content)
         # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
         raise self._error(call, trouble, session)
 
@@ -131,7 +131,9 @@ class HTTP:
         if self.borrowed is not None:
             return self.borrowed
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+            self._session = aiohttp.ClientSession(
+                headers=_HEADERS, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            )
         return self._session
 
     def _error(self, call: Call[Any], trouble: Exception, session: aiohttp.ClientSession) -> KlingError:
@@ -150,19 +152,20 @@ class HTTP:
         return ConnectionFailed(f"the connection broke: {where}: {kind}: {words}", may_have_been_created=True)
 
 
-async def _encoded(call: Call[Any]) -> bytes | None:
-    if call.body is None:
-        return None
-    if embeds(call.body):
-        return await asyncio.to_thread(lambda: dumps(filled(call.body)))
-    return dumps(call.body)
+async def _encoded(body: Mapping[str, Body]) -> bytes:
+    if embeds(body):
+        return await asyncio.to_thread(lambda: dumps(filled(body)))
+    return dumps(body)
+
+
+def _is_small(response: aiohttp.ClientResponse) -> bool:
+    """Whether the body is known to stay within its limit: declared so, and not to be unpacked."""
+    declared = response.content_length
+    return declared is not None and declared <= MAX_BODY and "Content-Encoding" not in response.headers
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """The body, or None where it is longer than any answer of the vendor's."""
-    declared = response.content_length
-    if declared is not None and declared <= MAX_BODY and "Content-Encoding" not in response.headers:
-        return await response.read()
     parts = bytearray()
     async for part in response.content.iter_any():
         parts += part

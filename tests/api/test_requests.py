@@ -127,7 +127,7 @@ def test_signature_tells_required_from_optional() -> None:
 
     assert inspect.Parameter.empty is shown["prompt"].default
     assert None is shown["n"].default
-    assert "str" == shown["prompt"].annotation
+    assert shown["prompt"].annotation in {"str", str}  # as written, or resolved once a request was sent
 
 
 def test_positional_arguments_are_a_mistake_of_the_caller() -> None:

@@ -7,7 +7,7 @@ import gc
 import random
 import weakref
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -52,8 +52,8 @@ def a_task(name: str, status: str, *, at: float = 0) -> Task[VideoResult | None]
         status=TaskStatus(status),
         result=result,
         message=message,
-        created_at=START,
-        updated_at=START + timedelta(seconds=at),
+        created_ms=int(START.timestamp() * 1000),
+        updated_ms=int((START.timestamp() + at) * 1000),
     )
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from kling_async import ResponseError
 from kling_async.api import GenerateImage
-from kling_async.models import ImageResult, MultiShotResult, VideoResult
+from kling_async.models import ImageResult, MultiShotResult, Task, TaskStatus, VideoResult
 from kling_async.protocol import codec
-from kling_async.protocol.codec import decimal, load, moment
+from kling_async.protocol.codec import decimal, load, milliseconds
 
 
 def without_orjson() -> ModuleType:
@@ -191,13 +191,18 @@ def test_lists_may_be_missing_null_or_empty(kind: Any, given: object) -> None:
         (1722769557708, datetime(2024, 8, 4, 11, 5, 57, 708000, tzinfo=UTC)),
         ("1722769557708", datetime(2024, 8, 4, 11, 5, 57, 708000, tzinfo=UTC)),
         (1722769557708.0, datetime(2024, 8, 4, 11, 5, 57, 708000, tzinfo=UTC)),
+        (253_402_300_799_999, datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)),
+        (253_402_300_800_000, None),
+        (-1, None),
         (0, datetime(1970, 1, 1, tzinfo=UTC)),
         *[(odd, None) for odd in UNREADABLE],
     ],
 )
 def test_moments_are_aware_or_none(given: object, expected: datetime | None) -> None:
     """Unix milliseconds, as number or text, are an aware datetime; a date that cannot be read costs no task."""
-    assert expected == moment(given)
+    task = Task(id="1", status=TaskStatus.SUBMITTED, result=None, created_ms=milliseconds(given))
+
+    assert expected == task.created_at
 
 
 @pytest.mark.parametrize(
@@ -219,4 +224,6 @@ def test_numbers_too_long_for_python_are_none() -> None:
     """Digits beyond any limit are one more thing that cannot be read."""
     endless = "9" * 5000
 
-    assert [None] * 4 == [moment(endless), moment(10**400), decimal(10**5000), moment(f"-{endless}")]
+    read = [milliseconds(endless), milliseconds(10**400), decimal(10**5000), milliseconds(f"-{endless}")]
+
+    assert [None] * 4 == read
