@@ -8,7 +8,7 @@ loading its plugins, do not pay for an HTTP client.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ._version import __version__
@@ -115,16 +115,17 @@ _PUBLIC: Final = frozenset({"api", "emulator", "errors", "models"})
 """Modules that may be reached as attributes."""
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return import_module(f".{name}", __name__)
-    for room in _ROOMS if name in __all__ else ():
-        module = import_module(f".{room}", __name__)
-        if hasattr(module, name):
-            value = globals()[name] = getattr(module, name)
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or type checkers would believe in every name
 
+    def __getattr__(name: str) -> object:
+        if name in _PUBLIC:
+            return import_module(f".{name}", __name__)
+        for room in _ROOMS if name in __all__ else ():
+            module = import_module(f".{room}", __name__)
+            if hasattr(module, name):
+                value = globals()[name] = getattr(module, name)
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
-def __dir__() -> list[str]:
-    return sorted([*__all__, *_PUBLIC])
+    def __dir__() -> list[str]:
+        return sorted([*__all__, *_PUBLIC])
