@@ -32,16 +32,16 @@ def coverage(s: nox.Session) -> None:
     s.run("coverage", "report")
 
 
-@session(uv_groups=["types", "bench", "lint"], uv_all_extras=True)
+@session(uv_groups=["types", "bench"], uv_all_extras=True)
 def types(s: nox.Session) -> None:
     """Read everything with two strict type checkers, then ask how complete the public types are."""
     s.run("mypy", "--strict")
-    s.run("pyright", "--pythonpath", ".nox/types/bin/python")
+    python = f"{s.bin}/python"
+    s.run("pyright", "--pythonpath", python)
     # Completeness is asked of the package as it is installed, not of the checkout.
     s.run_install("uv", "pip", "install", "--quiet", "--no-deps", "--reinstall", ".")
     with s.chdir(s.create_tmp()):
-        python = s.bin + "/python"
-        s.run("pyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", "kling_async", silent=False)
+        s.run("pyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", "kling_async")
 
 
 @session(uv_groups=["lint"])
