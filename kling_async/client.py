@@ -133,9 +133,9 @@ class KlingClient:
         engine = Engine(http, Authorizer(keys), retry or Retry(), chance)
         self._inside = _Inside(engine, polling or Polling(), chance)
         self._downloader = Downloader(downloads or Downloads(), base if is_loopback(base) else None)
-        self.images = Images(self._inside)
+        self.images: Images = Images(self._inside)
         """Pictures."""
-        self.videos = Videos(self._inside)
+        self.videos: Videos = Videos(self._inside)
         """Videos."""
 
     async def __aenter__(self) -> Self:

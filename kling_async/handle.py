@@ -121,7 +121,7 @@ class TaskHandle(Generic[R]):
         born: float | None = None,
     ) -> None:
         """Handles are made by the client: by a call, by `submit`, or by `attach`."""
-        self.endpoint = endpoint
+        self.endpoint: str = endpoint
         """The row's name, for instance `"videos.text_to_video"`."""
         self._keeper = keeper
         self._task = task
@@ -130,7 +130,7 @@ class TaskHandle(Generic[R]):
         self._external_task_id = (task.external_task_id if task else None) or external_task_id
         self._listeners: list[Listener] | None = None
         self._lost: TaskLost | None = None
-        self.born = born
+        self.born: float | None = born
         """The loop's time when the task was made, or first asked for; what its age counts from."""
 
     @property

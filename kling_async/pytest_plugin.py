@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kling_async.emulator import Emulator
 
 if TYPE_CHECKING or find_spec("pytest_asyncio") is None:
-    async_fixture = pytest.fixture  # anyio's plugin runs such fixtures as they are
+    from pytest import fixture as async_fixture  # noqa: PT013 - the twin of the import below; anyio's plugin runs such fixtures as they are
 else:
     from pytest_asyncio import fixture as async_fixture
 

@@ -9,7 +9,18 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    cast,
+    dataclass_transform,
+)
 
 import attrs
 
@@ -253,7 +264,7 @@ class Checked:
 
     __slots__ = ()
 
-    __signature__ = _Signature()
+    __signature__: ClassVar[_Signature] = _Signature()
 
     if not TYPE_CHECKING:  # type checkers read the fields; this is where the values are checked
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from ..media.inputs import MediaInput
 from ..models import ImageResult, MultiShotResult
@@ -120,10 +120,10 @@ def _n(request: GenerateImage) -> int:
 class Images(Resource):
     """Everything that makes pictures."""
 
-    generate = TaskEndpoint(GenerateImage, ImageResult, "/v1/images/generations", pool="image", weight=_n)
+    generate: Final = TaskEndpoint(GenerateImage, ImageResult, "/v1/images/generations", pool="image", weight=_n)
     """Make pictures from words, or from a picture and words."""
 
-    multi_shot = TaskEndpoint(
+    multi_shot: Final = TaskEndpoint(
         GenerateMultiShot, MultiShotResult, "/v1/general/ai-multi-shot", pool="image", query_by_external_id=False
     )
     """Make further views of a subject from its front."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from ..media.inputs import MediaInput, PictureLimits
 from ..models import VideoResult
@@ -305,8 +305,8 @@ class ImageToVideo(_VideoRequest):
 class Videos(Resource):
     """Everything that makes videos."""
 
-    text_to_video = TaskEndpoint(TextToVideo, VideoResult, "/v1/videos/text2video", pool="video")
+    text_to_video: Final = TaskEndpoint(TextToVideo, VideoResult, "/v1/videos/text2video", pool="video")
     """Make a video from words."""
 
-    image_to_video = TaskEndpoint(ImageToVideo, VideoResult, "/v1/videos/image2video", pool="video")
+    image_to_video: Final = TaskEndpoint(ImageToVideo, VideoResult, "/v1/videos/image2video", pool="video")
     """Make a video that starts from a picture, ends with one, or both."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
@@ -29,7 +29,7 @@ ExternalId = Annotated[str | None, Parameter(help=_EXTERNAL)]
 RefText = Annotated[str | None, Parameter(help=_REF)]
 Common = Annotated[Connection | None, Parameter(name="*")]
 
-app = App(name="task", help="Tasks made earlier.")
+app: Final = App(name="task", help="Tasks made earlier.")
 
 
 @app.command(name="get")

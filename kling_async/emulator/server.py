@@ -56,10 +56,10 @@ class Server:
         self._clock = clock
         self._origin = origin
         self.requests: list[SeenRequest] = []
-        self.tasks = TaskShelf(Random(f"ids {settings.seed}"))
+        self.tasks: TaskShelf = TaskShelf(Random(f"ids {settings.seed}"))
         self._account = Account(slots=settings.slots, units=settings.units)
         self._store = PictureStore()
-        self.studio = Studio(form=settings.pictures, source=self._store.content)
+        self.studio: Studio = Studio(form=settings.pictures, source=self._store.content)
         self._files = FileShelf(str(settings.seed))
         self._gate = Gate(
             access_key=settings.access_key,

@@ -25,7 +25,7 @@ from ..protocol.endpoint import Pool
 from ..transport.engine import may_pass
 from .schedule import Polling, Schedule
 
-log = logging.getLogger("kling_async.polling")
+log: Final = logging.getLogger("kling_async.polling")
 
 Ask: TypeAlias = Callable[[TaskHandle[Any]], Awaitable[Task[Any]]]
 """Asks the vendor once, without repeating."""

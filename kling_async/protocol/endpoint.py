@@ -81,7 +81,7 @@ class TaskSpec(Generic[P, Q, R]):
         """How many slots a request holds."""
         self.query_by_external_id = query_by_external_id
         """Whether one task is documented to be found by its external id; if not, the list is searched too."""
-        self.name = path
+        self.name: str = path
         """Resource and attribute, for instance `"videos.text_to_video"`."""
 
     def __repr__(self) -> str:
@@ -156,7 +156,7 @@ class TaskEndpoint(TaskSpec[P, Q, R]):
     """A row: a `TaskSpec` that stands on a resource class, and binds to its instances."""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = f"{owner.__name__.lower()}.{name}"
+        self.name: str = f"{owner.__name__.lower()}.{name}"
 
     @overload
     def __get__(self, resource: None, owner: type[Resource]) -> Self: ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ApiError, ConnectionFailed, ResponseError, SubmitUnknown
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-log = logging.getLogger("kling_async.submitting")
+log: Final = logging.getLogger("kling_async.submitting")
 
 
 def new_id() -> str:

@@ -79,8 +79,8 @@ class AccessKey:
 
     def __init__(self, access_key: str, secret_key: str) -> None:
         """Both as the console shows them."""
-        self.access_key = Secret(access_key, name="access_key")
-        self.secret_key = Secret(secret_key, name="secret_key")
+        self.access_key: Secret = Secret(access_key, name="access_key")
+        self.secret_key: Secret = Secret(secret_key, name="secret_key")
 
     def __repr__(self) -> str:
         return "AccessKey('***', '***')"
@@ -108,7 +108,7 @@ class ApiKey:
 
     def __init__(self, api_key: str) -> None:
         """As the console shows it."""
-        self.api_key = Secret(api_key, name="api_key")
+        self.api_key: Secret = Secret(api_key, name="api_key")
 
     def __repr__(self) -> str:
         return "ApiKey('***')"

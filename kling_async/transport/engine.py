@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import attrs
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -22,7 +22,7 @@ from .http import HTTP
 
 T = TypeVar("T")
 
-log = logging.getLogger("kling_async.transport")
+log: Final = logging.getLogger("kling_async.transport")
 
 _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
 _ASKED = 120.0  # seconds of a Retry-After that are honoured; nobody means to wait a day inside a call
