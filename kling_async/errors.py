@@ -114,7 +114,14 @@ class MissingCredentials(KlingError):
 
 
 class ClientClosed(KlingError):
-    """The client was used after `close()`."""
+    """The client was used after `close()`, or closed in the middle of a call."""
+
+    may_have_been_created: bool = False
+    """True where a create was under way, which may have gone through."""
+
+    def __init__(self, message: str, *, may_have_been_created: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_been_created = may_have_been_created
 
 
 class InvalidRequest(KlingError, ValueError):

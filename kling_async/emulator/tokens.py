@@ -56,8 +56,10 @@ class Gate:
     def _verified(self, token: str) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = jwt.decode(token, self._secret_key, algorithms=["HS256"], options=SIGNATURE_ONLY)
+        except jwt.InvalidSignatureError:  # the table leaves open which of its codes this is; so all of them occur
+            raise Refusal(1000, "Authentication failed") from None  # the cause would repeat the token
         except (jwt.InvalidTokenError, UnicodeError):
-            raise Refusal(1002, "Authorization is invalid") from None  # the cause would repeat the token
+            raise Refusal(1002, "Authorization is invalid") from None
         return claims
 
     def _check_claims(self, claims: dict[str, Any]) -> None:

@@ -23,8 +23,10 @@ class Answer:
     """What came back, before anybody looked into it."""
 
     status: int
-    body: bytes = attrs.field(repr=False)  # may echo anything, and an excerpt is made where one is needed
+    body: bytes = attrs.field(default=b"", repr=False)  # may echo anything; an excerpt is made where one is needed
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    flaw: str | None = None
+    """Why the body is not all of it, to be read after "the answer"."""
 
 
 @attrs.frozen(kw_only=True)

@@ -31,7 +31,7 @@ _DELICATE = (
 
 def unwrap(answer: Answer, mask: Mask) -> Json:
     """The `data` of a successful answer; raises the `ApiError` of its code, or `ResponseError`."""
-    decoded = _decoded(answer.body)
+    decoded = _decoded(answer.body) if answer.flaw is None else None
     envelope = decoded if isinstance(decoded, dict) else {}
     code = _number(envelope.get("code"))
     if answer.status < 300 and (code == 0 or _relayed(envelope)):
@@ -40,6 +40,8 @@ def unwrap(answer: Answer, mask: Mask) -> Json:
         raise refusal(answer, envelope, mask, code=code or None)
     if answer.status >= 300:
         words = "a redirect, which no call of the vendor's answers; check the base URL"
+    elif answer.flaw is not None:
+        words = f"the answer {answer.flaw}"
     elif decoded is None:
         words = "the answer is not JSON, or was cut short"
     else:

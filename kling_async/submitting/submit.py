@@ -10,7 +10,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import ApiError, ConnectionFailed, ResponseError, SubmitUnknown
+from ..errors import ApiError, ClientClosed, ConnectionFailed, ResponseError, SubmitUnknown
 
 if TYPE_CHECKING:
     from ..protocol.call import Call, Sender
@@ -42,7 +42,7 @@ async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> 
             extra={"kling.external_task_id": external_id},
         )
         raise
-    except (ApiError, ConnectionFailed, ResponseError) as error:
+    except (ApiError, ClientClosed, ConnectionFailed, ResponseError) as error:
         if not error.may_have_been_created:
             raise
         raise SubmitUnknown(f"{name}: {error}", external_task_id=external_id) from error

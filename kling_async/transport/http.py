@@ -16,7 +16,7 @@ import attrs
 from yarl import URL
 
 from .._version import __version__
-from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, KlingError, RequestTimeout, ResponseError
+from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, KlingError, RequestTimeout
 from ..media.inputs import embeds, filled
 from ..protocol.call import Answer
 from ..protocol.codec import dumps
@@ -83,10 +83,10 @@ class HTTP:
             await session.close()
 
     async def exchange(self, call: Call[Any], bearer: Secret) -> Answer:
-        """Send once and return whatever came back, or raise `ConnectionFailed`, `RequestTimeout` or `ResponseError`."""
+        """Send once and return whatever came back, whole or not; `ConnectionFailed` or `RequestTimeout` if nothing."""
         body = None if call.body is None else await _encoded(call.body)
         session = self._opened()
-        trouble: Exception
+        answer: Answer | None = None
         try:
             response = await session.request(
                 call.method,
@@ -96,8 +96,9 @@ class HTTP:
                 allow_redirects=False,
                 timeout=self.timeout,
             )
+            answer = Answer(status=response.status, headers=response.headers)
             try:
-                content = await response.read() if _is_small(response) else await _read(response)
+                await _read(response, answer)
             finally:
                 response.release()
         except asyncio.CancelledError as error:
@@ -105,19 +106,16 @@ class HTTP:
             error.__context__ = None
             raise error.with_traceback(None) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            trouble = error
+            trouble: Exception = error
         except RuntimeError as error:
             if not session.closed:
                 raise
             trouble = error
         else:
-            if content is None:
-                raise ResponseError(
-                    f"the answer is longer than {MAX_BODY:,} bytes",
-                    status=response.status,
-                    request_id=response.headers.get("X-Request-Id"),
-                )
-            return Answer(status=response.status, headers=response.headers, body=content)
+            return answer
+        if answer is not None and isinstance(trouble, aiohttp.ClientPayloadError) and not session.closed:
+            answer.flaw = "was cut short"
+            return answer
         # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
         raise self._error(call, trouble, session)
 
@@ -140,15 +138,13 @@ class HTTP:
         where = f"{call.method} {self.base.origin()}{call.path}"
         kind, words = type(trouble).__name__, _words(trouble)
         if self._closed or session.closed:
-            return ClientClosed(f"the session was closed during {where}")
+            return ClientClosed(f"the session was closed during {where}", may_have_been_created=True)
         if isinstance(trouble, aiohttp.ConnectionTimeoutError):
             return RequestTimeout(f"no connection to the vendor in time: {where}")
         if isinstance(trouble, TimeoutError):
             return RequestTimeout(f"no answer in time: {where}", may_have_been_created=True)
         if isinstance(trouble, aiohttp.ClientConnectorError):
             return ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
-        if isinstance(trouble, aiohttp.ClientPayloadError):
-            return ResponseError(f"the answer was cut short: {where}: {kind}")
         return ConnectionFailed(f"the connection broke: {where}: {kind}: {words}", may_have_been_created=True)
 
 
@@ -158,21 +154,16 @@ async def _encoded(body: Mapping[str, Body]) -> bytes:
     return dumps(body)
 
 
-def _is_small(response: aiohttp.ClientResponse) -> bool:
-    """Whether the body is known to stay within its limit: declared so, and not to be unpacked."""
-    declared = response.content_length
-    return declared is not None and declared <= MAX_BODY and "Content-Encoding" not in response.headers
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, or None where it is longer than any answer of the vendor's."""
-    parts = bytearray()
-    async for part in response.content.iter_any():
-        parts += part
-        if len(parts) > MAX_BODY:
+async def _read(response: aiohttp.ClientResponse, answer: Answer) -> None:
+    """Put the body into the answer as it comes, up to a limit that no answer of the vendor's reaches."""
+    stream = response.content
+    while not stream.at_eof():
+        part = await stream.readany()
+        answer.body = answer.body + part if answer.body else part  # nearly always one part
+        if len(answer.body) > MAX_BODY:
+            answer.flaw = f"is longer than {MAX_BODY:,} bytes"
             response.close()
-            return None
-    return bytes(parts)
+            return
 
 
 def _words(trouble: Exception) -> str:

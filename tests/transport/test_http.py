@@ -58,7 +58,7 @@ async def test_html_from_a_gateway_keeps_status_and_an_excerpt_without_markup_or
         (Reply(PAGE, 200), "not JSON, or was cut short"),
         (Reply(b'{"hello": "world"}', 200), "not the vendor's envelope"),
         (Reply(b"[1, 2]", 200), "not the vendor's envelope"),
-        (Reply(b'{"code": 0', 200, length=500), "cut short"),
+        (Reply(b'{"code": 0', 200, length=500), "was cut short.*HTTP 200.*code"),
         (Reply(b"", 302, {"Location": "https://elsewhere.example/"}), "redirect"),
         (said({"task_status": "succeed"}), "not a task"),
         (said(row("1", "succeed", task_result={"images": [{"index": 0}]})), "documented shape"),
@@ -81,6 +81,8 @@ async def test_a_body_of_more_than_16_mb_is_not_read_to_its_end() -> None:
                 await kling.images.generate.get("1")
 
         assert 200 == caught.value.status
+        assert caught.value.excerpt.startswith('{"code": 0, "data": "xxx')
+        assert len(caught.value.excerpt) < 250
 
 
 async def test_a_code_under_http_200_is_an_error_all_the_same() -> None:
@@ -150,6 +152,48 @@ async def test_a_create_with_an_open_outcome_is_sent_once_and_names_its_id(reply
     assert vendor.seen[0].json["external_task_id"] == caught.value.external_task_id
     assert caught.value.external_task_id in str(caught.value)
     assert isinstance(caught.value.__cause__, KlingError)
+
+
+async def test_a_create_in_the_middle_of_which_the_client_is_closed_names_its_id() -> None:
+    """Whoever closes the client does not take the id with him."""
+    async with Vendor(Reply(silent=True)) as vendor, a_client(vendor) as kling:
+        creating = asyncio.ensure_future(kling.images.generate(prompt="x"))
+        while not vendor.seen:
+            await asyncio.sleep(0)
+        await kling.close()
+
+        with pytest.raises(SubmitUnknown) as caught:
+            await creating
+
+    assert vendor.seen[0].json["external_task_id"] == caught.value.external_task_id
+
+
+async def test_a_gateways_page_that_was_cut_short_is_still_told_by_its_status() -> None:
+    """What arrived of it is quoted."""
+    async with Vendor(Reply(PAGE[:60], 502, length=900)) as vendor, a_client(vendor) as kling:
+        with pytest.raises(ServerError, match="Bad Gateway") as caught:
+            await kling.images.generate.get("1")
+
+    assert 502 == caught.value.status
+
+
+async def test_no_byte_of_a_call_over_https_is_in_the_clear() -> None:
+    """What goes to an https address begins a TLS handshake, and a server that cannot do one gets nothing."""
+    heard = bytearray()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend(await reader.read(4096))
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, KlingClient(api_key=API_KEY, base_url=f"https://127.0.0.1:{port}", retry=ONCE) as kling:
+        with pytest.raises(ConnectionFailed) as caught:
+            await kling.images.generate(prompt="x")
+
+    assert b"\x16\x03" == heard[:2]
+    assert API_KEY.encode() not in heard
+    assert not caught.value.may_have_been_created
 
 
 async def test_a_create_that_cannot_have_arrived_is_a_failed_connection() -> None:
