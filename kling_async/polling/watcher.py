@@ -18,7 +18,17 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ..errors import KlingError, ResponseError, TaskLost, TaskNotFound
+from ..errors import (
+    AccountError,
+    AuthenticationError,
+    ClientClosed,
+    IPNotAllowed,
+    KlingError,
+    PermissionDenied,
+    ResponseError,
+    TaskLost,
+    TaskNotFound,
+)
 from ..handle import TaskHandle
 from ..models import Task
 from ..protocol.endpoint import Pool
@@ -34,6 +44,7 @@ _AT_ONCE: Final = 16
 """Questions under way at most."""
 _LONGEST_PAUSE: Final = 30.0
 _LONGEST_MISS: Final = 8.0
+_ABOUT_ALL: Final = (AccountError, AuthenticationError, ClientClosed, IPNotAllowed, PermissionDenied)
 _NONSENSE: Final = 5
 """Unreadable answers in a row after which one task's waiters are told."""
 
@@ -177,16 +188,12 @@ class Watcher:
         watched.handle.fail(TaskLost(watched.handle.ref, seconds=missing))
 
     def _failed(self, watched: _Watched, error: Exception) -> None:
-        if not may_pass(error):
-            # About the account or the credentials, not about this task: the others would hear the same.
-            for handle in tuple(self._watched):
+        watched.nonsense = watched.nonsense + 1 if isinstance(error, ResponseError) else 0
+        if not may_pass(error) or watched.nonsense >= _NONSENSE:
+            # Of a refusal that is about the account, the others would hear the same.
+            for handle in tuple(self._watched) if isinstance(error, _ABOUT_ALL) else (watched.handle,):
                 self._watched.pop(handle, None)
                 handle.fail(error)
-            return
-        watched.nonsense = watched.nonsense + 1 if isinstance(error, ResponseError) else 0
-        if watched.nonsense >= _NONSENSE:
-            self._watched.pop(watched.handle, None)
-            watched.handle.fail(error)
             return
         pause = self._random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 2.0**self._failures)
         self._failures += 1

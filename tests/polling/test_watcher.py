@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kling_async import (
     AuthenticationError,
+    BadRequest,
     BalanceError,
     ClientClosed,
     ConnectionFailed,
@@ -64,6 +65,7 @@ class World:
         self.asked: list[tuple[float, str]] = []
         self.ends: dict[str, tuple[float, str]] = {}
         self.troubles: list[Exception] = []
+        self.refused: dict[str, Exception] = {}
         self.answer_after = answer_after
         self.polling = polling or Polling()
         chance = random.Random(1)
@@ -83,6 +85,8 @@ class World:
         self.asked.append((now, str(handle.id)))
         if self.answer_after:
             await asyncio.sleep(self.answer_after)
+        if str(handle.id) in self.refused:
+            raise self.refused[str(handle.id)]
         if self.troubles:
             raise self.troubles.pop(0) if len(self.troubles) > 1 else self.troubles[0]
         ends, status = self.ends[str(handle.id)]
@@ -292,6 +296,18 @@ async def test_a_refusal_about_the_account_reaches_everybody_once(error: Excepti
     assert TaskStatus.SUCCEED == (await handles[0]).status
 
 
+async def test_a_refusal_about_one_task_reaches_its_waiters_only() -> None:
+    """The others are not to suffer for an id that the vendor takes exception to."""
+    world = World()
+    odd, good = world.handle("odd", ends=60), world.handle("good", ends=60)
+    world.refused = {"odd": BadRequest("odd id", code=1201, status=400)}
+
+    outcomes = await asyncio.gather(odd, good, return_exceptions=True)
+
+    assert isinstance(outcomes[0], BadRequest)
+    assert isinstance(outcomes[1], Task)
+
+
 async def test_a_new_task_may_be_unknown_for_a_while() -> None:
     """Right after a create the vendor's copies may not agree yet."""
     world = World()
@@ -345,6 +361,18 @@ async def test_a_mistake_in_the_asking_reaches_the_waiter() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await handle
+
+
+async def test_somebody_elses_time_out_is_not_taken_for_ours() -> None:
+    """A vault that times out is not a task that takes long."""
+    world = World()
+    world.troubles = [TimeoutError("the vault says nothing")]
+    handle = world.handle("a")
+
+    with pytest.raises(TimeoutError, match="vault") as caught:
+        await handle.wait(timeout=100)
+
+    assert not isinstance(caught.value, TaskTimeout)
 
 
 async def test_close_ends_every_waiting_and_leaves_nothing_behind() -> None:
