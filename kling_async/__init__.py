@@ -49,11 +49,9 @@ if TYPE_CHECKING:
         WebhookError,
     )
     from .handle import TaskHandle, TaskRef
-    from .media.downloads import Downloads
     from .models import ImageResult, MultiShotResult, Task, TaskStatus, VideoResult
-    from .polling.schedule import Polling
+    from .options import Downloads, Polling, Retry
     from .transport.auth import AccessKey, ApiKey, Credentials
-    from .transport.engine import Retry
 
 __all__ = [
     "AccessKey",
@@ -106,10 +104,7 @@ __all__ = [
     "__version__",
 ]
 
-_ROOMS: Final = (
-    *("_version", "errors", "models", "handle"),
-    *("transport.auth", "transport.engine", "polling.schedule", "media.downloads", "client"),
-)
+_ROOMS: Final = (*("_version", "errors", "models", "options", "handle", "transport.auth", "client"),)
 """Where the names live, light rooms first."""
 _PUBLIC: Final = frozenset({"api", "emulator", "errors", "models"})
 """Modules that may be reached as attributes."""

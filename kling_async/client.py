@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast
@@ -15,18 +15,19 @@ import aiohttp
 import attrs
 
 from .api import ROWS, Images, Videos
-from .errors import ClientClosed, DownloadError, InvalidRequest, KlingError
+from .errors import ClientClosed, InvalidRequest, KlingError
 from .handle import TaskHandle, TaskRef, as_completed
-from .media.downloads import Downloader, Downloads, slug, stem, writable
-from .models import File, Result, Task
+from .media.downloads import Downloader, own_name, slug, stem, told, writable
+from .models import KINDS, File, Result, Task
+from .options import Downloads, Polling, Retry
 from .polling.lookup import find
-from .polling.schedule import PlainSchedule, Polling
+from .polling.schedule import PlainSchedule
 from .polling.watcher import Watcher
 from .protocol.call import Call
 from .protocol.endpoint import TaskSpec
 from .submitting.submit import new_id, submit
-from .transport.auth import Authorizer, Credentials, credentials
-from .transport.engine import Engine, Retry
+from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
+from .transport.engine import Engine
 from .transport.http import HTTP, SINGAPORE, base_url, is_loopback
 
 Q = TypeVar("Q")
@@ -77,7 +78,7 @@ class _Inside:
         handle.push(await find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id))
 
     async def close(self) -> None:
-        await self.engine.http.close()
+        await self.engine.close()
         error = ClientClosed("the client was closed while this task was awaited; the task goes on")
         await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
 
@@ -127,6 +128,9 @@ class KlingClient:
     ) -> None:
         """Send nothing and open nothing yet; raise `MissingCredentials` or `InvalidRequest` for what cannot work."""
         keys = _credentials(access_key, secret_key, api_key, credentials)
+        del access_key, secret_key, api_key, credentials  # whatever fails from here on, no local holds a bare key
+        if isinstance(keys, Exception):
+            raise keys
         base = _base(base_url, os.environ)
         chance = random.Random()
         http = HTTP(base, _timeout(timeout), session)
@@ -151,6 +155,8 @@ class KlingClient:
         await self.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_inside"):
+            return "<KlingClient not made>"
         state = "closed" if self.closed else "open"
         return f"<KlingClient {self._inside.engine.http.base} {state}>"
 
@@ -168,8 +174,10 @@ class KlingClient:
 
         Tasks go on at the vendor's and are billed; `handle.ref` finds them again.
         """
-        await self._inside.close()
-        await self._downloader.close()
+        try:
+            await self._inside.close()
+        finally:
+            await self._downloader.close()
 
     def attach(self, ref: TaskRef) -> TaskHandle[Any]:
         """
@@ -202,61 +210,74 @@ class KlingClient:
         """
         Store result files in *directory*, made if need be, and return their paths.
 
-        *what* is a task, a handle (awaited first), one file (`Image`, `Video`), or several of them. Files are named
-        `<name or task id>-<index>.<ext>`, the extension from the content; one of that name is replaced in one step.
-        Where some failed, `DownloadError` holds `.done` and `.failed`; what is finished stays. One handle alone raises
-        what awaiting it raises. Free of charge; may be repeated for 30 days, after which the vendor deletes the files.
+        *what* is a task, a handle (awaited first), one file (`Image`, `Video`), or several of them, each fetched as
+        soon as it has ended. Files are named `<name or task id>-<index>.<ext>`, the extension from the content; a file
+        without its task is named after its own id or address. One of that name is replaced in one step. Where some
+        failed, `DownloadError` holds `.done` and `.failed`; what is finished stays. One thing alone raises its own
+        error, for instance `TaskFailed`. Free of charge, and may be repeated for 30 days, until the files are deleted.
         """
         several = isinstance(what, Iterable) and not isinstance(what, Task | TaskHandle)
         items = list(cast("Iterable[Downloadable]", what)) if several else [cast("Downloadable", what)]
         given = None if name is None else stem(name)
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")
+        for item in items:
+            _check_downloadable(item)
         folder = await asyncio.to_thread(writable, directory)
-        ended = await asyncio.gather(*map(_files, items), return_exceptions=True)
-        jobs, taken, failed = list[tuple[File, str]](), Counter[str](), list[DownloadError]()
-        for outcome in ended:
-            if isinstance(outcome, BaseException):
-                if not several or not isinstance(outcome, KlingError):
-                    raise outcome
-                failed.append(_as_download_error(outcome))
-                continue
-            own, files = outcome
-            base = given or slug(own or "file")
-            for file in files:
-                jobs.append((file, f"{base}-{taken[base]}"))
-                taken[base] += 1
-        return await self._downloader.fetch_all(jobs, folder, failed)
+        taken = Counter[str]()
+        # Under one name the numbers go on from item to item, so each item learns from the one before it where to start.
+        starts = [asyncio.get_running_loop().create_future() for _ in range(len(items) + 1)]
+        starts[0].set_result(0)
+
+        async def fetch(at: int) -> list[Path | BaseException]:
+            files: Sequence[File] = ()
+            try:
+                own, files = await _files(items[at])
+            finally:
+                start = await starts[at] if given else 0
+                starts[at + 1].set_result(start + len(files))
+            base = given or own
+            if not given:
+                start, taken[base] = taken[base], taken[base] + len(files)
+            jobs = (self._downloader.fetch(file, folder, f"{base}-{start + at}") for at, file in enumerate(files))
+            return await asyncio.gather(*jobs, return_exceptions=True)
+
+        outcomes = list[Path | BaseException]()
+        for ended in await asyncio.gather(*map(fetch, range(len(items))), return_exceptions=True):
+            outcomes += [ended] if isinstance(ended, BaseException) else ended
+        return told(outcomes)
 
 
-async def _files(item: Downloadable) -> tuple[str | None, tuple[File, ...]]:
+async def _files(item: Downloadable) -> tuple[str, Sequence[File]]:
     """The name that comes with an item, and its files."""
     if isinstance(item, TaskHandle):
         item = await item
     if not isinstance(item, Task):
-        return None, (item,)
+        return own_name(item), (item,)
     result = cast("Result | None", item.result)
     if result is None:
         raise InvalidRequest("what", f"must be a finished task, this one is {item.status}", item.id)
-    return item.id, result.files
+    return slug(item.id), result.files
 
 
-def _as_download_error(error: KlingError) -> DownloadError:
-    if isinstance(error, DownloadError):
-        return error
-    wrapped = DownloadError(str(error))
-    wrapped.__cause__ = error
-    return wrapped
+def _check_downloadable(item: object) -> None:
+    is_file = isinstance(getattr(item, "url", None), str) and getattr(item, "kind", None) in KINDS
+    if not (isinstance(item, Task | TaskHandle) or is_file):
+        raise InvalidRequest("what", "must be tasks, handles or files such as task.result.images[0]", item)
 
 
 def _credentials(
     access_key: str | None, secret_key: str | None, api_key: str | None, given: Credentials | None
-) -> Credentials:
-    if given is None:
-        return credentials(access_key, secret_key, api_key)
-    if access_key or secret_key or api_key:
-        raise InvalidRequest("credentials", "give either credentials, or keys")
-    return given
+) -> Credentials | KlingError:
+    """The credentials, or the error to raise: without this frame, whose locals hold the bare keys."""
+    try:
+        if given is None:
+            return credentials(access_key, secret_key, api_key)
+        if access_key or secret_key or api_key:
+            return InvalidRequest("credentials", "give either credentials, or keys", Hidden())
+        return checked(given)
+    except KlingError as error:
+        return error.with_traceback(None)
 
 
 def _base(given: str | None, environ: Mapping[str, str]) -> Any:

@@ -375,6 +375,9 @@ CODES: Final[Mapping[int, Meaning]] = {
 }
 """The vendor's table (General Information, Error Code). Each code stands in exactly one class."""
 
+ABOUT_ALL: Final = (AccountError, AuthenticationError, ClientClosed, IPNotAllowed, PermissionDenied)
+"""Errors that every other task of the client would meet as well."""
+
 GATEWAY: Final[Mapping[int, Meaning]] = {
     401: Meaning(AuthenticationError, "Check the credentials"),
     403: Meaning(PermissionDenied, "Something between here and the vendor refused the call"),

@@ -16,7 +16,7 @@ from typing import Any, Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar, c
 
 import attrs
 
-from .errors import InvalidRequest, KlingError, TaskLost, TaskTimeout
+from .errors import ABOUT_ALL, InvalidRequest, KlingError, TaskLost, TaskTimeout
 from .models import Task, TaskStatus, succeeded
 
 __all__ = ["TaskHandle", "TaskRef"]
@@ -45,11 +45,17 @@ class TaskRef:
     def __attrs_post_init__(self) -> None:
         if not self.task_id and not self.external_task_id:
             raise InvalidRequest("task_id", "a task is found by task_id or external_task_id, one must be given")
+        if self.created_at is not None and self.created_at.tzinfo is None:
+            raise InvalidRequest("created_at", "must be aware, with a time zone", self.created_at)
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The fields as plain JSON values."""
+        created = self.created_at.isoformat() if self.created_at else None
+        return {**attrs.asdict(self), "created_at": created}
 
     def to_json(self) -> str:
         """One line of JSON that `from_json` reads back."""
-        created = self.created_at.isoformat() if self.created_at else None
-        return json.dumps({**attrs.asdict(self), "created_at": created}, separators=(",", ":"))
+        return json.dumps(self.as_dict(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -68,7 +74,7 @@ class TaskRef:
                     pass
         except InvalidRequest:
             raise
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             pass  # not JSON, or fields of other types: the same mistake to whoever passed it
         raise InvalidRequest("ref", "must be the JSON that TaskRef.to_json() writes", text)
 
@@ -154,6 +160,11 @@ class TaskHandle(Generic[R]):
         return self.status.final
 
     @property
+    def lost(self) -> bool:
+        """Whether the vendor denied the task for longer than `Polling.patience`; a `refresh` that finds it heals."""
+        return self._lost is not None
+
+    @property
     def latest(self) -> Task[R | None] | None:
         """The last snapshot, no request; None until first seen (attached handles)."""
         return self._task
@@ -189,6 +200,7 @@ class TaskHandle(Generic[R]):
         """
         if timeout is None:
             return await self._end()
+        _check_timeout(timeout)
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
@@ -215,6 +227,8 @@ class TaskHandle(Generic[R]):
                 news.append(self._task)
             wake.set()
 
+        if self._lost is not None:
+            raise _own(self._lost)
         if self._task is not None:
             listen(None)
         self.listen(listen)
@@ -243,11 +257,11 @@ class TaskHandle(Generic[R]):
 
     def listen(self, listener: Listener) -> None:
         """Call *listener* at every change from now on. For the client's own rooms; users take `updates`."""
+        if not self.done:
+            self._keeper.watch(self)  # first, because a closed client raises here
         if self._listeners is None:
             self._listeners = []
         self._listeners.append(listener)
-        if not self.done:
-            self._keeper.watch(self)
 
     def unlisten(self, listener: Listener) -> None:
         """Stop calling *listener*. With the last one gone, nobody asks the vendor any more."""
@@ -260,9 +274,13 @@ class TaskHandle(Generic[R]):
     def push(self, task: Task[R | None]) -> None:
         """Take a snapshot in. Late or repeated news change nothing, and nothing follows a final status."""
         known = self._task
+        if known is not None and known.status.final:
+            if task.status is known.status:
+                self._task = task  # nobody needs waking, but the links in it may be fresh
+            return
         if known is not None:
-            late = bool(known.updated_ms and task.updated_ms and task.updated_ms < known.updated_ms)
-            if known.status.final or late or task == known:
+            older = bool(known.updated_ms and task.updated_ms and task.updated_ms < known.updated_ms)
+            if (older and not task.status.final) or task == known:  # an end counts, whatever clock it was told by
                 return
         self._task, self._id, self._lost = task, task.id, None
         self._external_task_id = task.external_task_id or self._external_task_id
@@ -303,26 +321,33 @@ class TaskHandle(Generic[R]):
             self.unlisten(listen)
 
 
+def _check_timeout(timeout: object) -> None:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise InvalidRequest("timeout", "must be a number of seconds, or None for no limit", timeout)
+
+
 def _own(error: Exception) -> Exception:
     # Each waiter raises its own copy: one exception raised many times would grow one endless traceback.
     return copy.copy(error) if isinstance(error, KlingError) else error
 
 
 async def as_completed(handles: Iterable[TaskHandle[R]]) -> AsyncGenerator[TaskHandle[R], None]:
-    """Yield each handle once its task has ended, well, badly or lost, in the order seen. No task per handle."""
+    """Yield each handle once its task has ended or cannot be followed, in the order seen. No task per handle."""
     ended: asyncio.Queue[tuple[TaskHandle[R], Exception | None]] = asyncio.Queue()
 
     def reporter(handle: TaskHandle[R]) -> Listener:
         def listen(error: Exception | None) -> None:
             if error is not None or handle.done:
-                ended.put_nowait((handle, None if isinstance(error, TaskLost) else error))
+                handle.unlisten(listen)  # once is enough, whatever becomes of the handle now
+                of_all = error is not None and (isinstance(error, ABOUT_ALL) or not isinstance(error, KlingError))
+                ended.put_nowait((handle, error if of_all else None))
 
         return listen
 
     listening = [(handle, reporter(handle)) for handle in dict.fromkeys(handles)]
     try:
         for handle, listen in listening:
-            if handle.done:
+            if handle.done or handle.lost:
                 ended.put_nowait((handle, None))
             else:
                 handle.listen(listen)

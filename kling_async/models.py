@@ -35,6 +35,7 @@ T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 Kind: TypeAlias = Literal["image", "video", "audio"]
+KINDS: Final[frozenset[str]] = frozenset({"image", "video", "audio"})
 
 
 class TaskStatus(StrEnum):
@@ -81,16 +82,24 @@ class Result(Protocol):
         ...
 
 
+def _plain(url: str | None) -> str:
+    # A signed link is as good as a key for 30 days; what is printed and logged shows where it leads, not what opens it.
+    if url is None:
+        return "None"
+    address, query, _ = url.partition("?")
+    return repr(f"{address}?***" if query else url)
+
+
 @attrs.frozen(kw_only=True)
 class Image:
     """One picture."""
 
     kind: ClassVar[Kind] = "image"
 
-    url: str
+    url: str = attrs.field(repr=_plain)
     index: int = 0
     """Counts from 0."""
-    watermark_url: str | None = None
+    watermark_url: str | None = attrs.field(default=None, repr=_plain)
     """The watermarked rendition, where `watermark_info` asked for one."""
 
 
@@ -111,10 +120,10 @@ class MultiShotImage:
     """One set of up to three views of the same subject."""
 
     index: int = 0
-    url_1: str | None = None
-    url_2: str | None = None
-    url_3: str | None = None
-    url: str | None = None
+    url_1: str | None = attrs.field(default=None, repr=_plain)
+    url_2: str | None = attrs.field(default=None, repr=_plain)
+    url_3: str | None = attrs.field(default=None, repr=_plain)
+    url: str | None = attrs.field(default=None, repr=_plain)
     """Only one copy of the documents shows this in place of the three; accepted all the same."""
 
     @property
@@ -142,12 +151,12 @@ class Video:
 
     kind: ClassVar[Kind] = "video"
 
-    url: str
+    url: str = attrs.field(repr=_plain)
     id: str | None = None
     """Globally unique; later calls take it as `video_id` for 30 days."""
     duration: float | None = None
     """Seconds, possibly fractional."""
-    watermark_url: str | None = None
+    watermark_url: str | None = attrs.field(default=None, repr=_plain)
     """The watermarked rendition, where `watermark_info` asked for one."""
 
 

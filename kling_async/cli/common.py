@@ -17,7 +17,7 @@ from ..client import KlingClient
 from ..errors import InvalidRequest, KlingError, SubmitUnknown
 from ..handle import TaskRef
 from ..media.downloads import stem, writable
-from ..polling.schedule import Polling
+from ..options import Polling
 from .failures import Exit, Failure, explain
 from .shell import Shell
 

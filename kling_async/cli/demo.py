@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from ..client import KlingClient
 from ..errors import InvalidRequest, PolicyError, TaskFailed
-from ..polling.schedule import Polling
+from ..options import Polling
 from ..protocol.endpoint import Pool, TaskMethod
 from .common import SPEED, Attempt, Connection, positive, storable
 from .failures import explain

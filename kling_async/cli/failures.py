@@ -139,8 +139,7 @@ def explain(error: KlingError) -> Failure:
 
 def reference(ref: TaskRef) -> dict[str, object]:
     """A `TaskRef` as plain JSON."""
-    created = ref.created_at.isoformat() if ref.created_at else None
-    return {**attrs.asdict(ref), "created_at": created}
+    return dict(ref.as_dict())
 
 
 def plain(text: str) -> str:

@@ -7,20 +7,23 @@ address that is not https is refused, except the emulator's own.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 import aiohttp
 import attrs
 from yarl import URL
 
-from ..errors import ClientClosed, DownloadError, ExpiredResult, InvalidRequest, UnsafeURL
+from ..errors import ClientClosed, DownloadError, ExpiredResult, InvalidRequest, KlingError, UnsafeURL
 
 if TYPE_CHECKING:
     from ..models import File, Kind
+    from ..options import Downloads
 
 _BATCH: Final = 1024 * 1024  # bytes handed to the disk at once
 _HEAD: Final = 16  # bytes enough to tell every type below
@@ -49,31 +52,6 @@ _TYPES: Final[Mapping[Kind, tuple[tuple[str, re.Pattern[bytes]], ...]]] = {
 """Extension by first bytes. Neither the link's name nor the header of the answer is believed."""
 
 
-def _positive(_: object, field: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequest(f"Downloads.{field.name}", "must be a whole number of at least 1", value)
-
-
-_CAPS: Final[Mapping[Kind, int]] = {"image": 50_000_000, "video": 2_000_000_000, "audio": 200_000_000}
-
-
-def _caps(given: Mapping[Kind, int] | None) -> Mapping[Kind, int]:
-    for kind, most in (given or {}).items():
-        if kind not in _CAPS or isinstance(most, bool) or most < 1:
-            raise InvalidRequest(f"Downloads.max_bytes[{kind}]", f"must be bytes of one of {', '.join(_CAPS)}", most)
-    return {**_CAPS, **(given or {})}
-
-
-@attrs.frozen(kw_only=True)
-class Downloads:
-    """How results are fetched."""
-
-    concurrency: int = attrs.field(default=4, validator=_positive)
-    """Files under way at once."""
-    max_bytes: Mapping[Kind, int] = attrs.field(default=None, converter=_caps)
-    """Bytes of a file at most, per kind; 50 MB, 2 GB and 200 MB for image, video and audio."""
-
-
 @attrs.define(eq=False)
 class Downloader:
     """Stores files of results."""
@@ -82,6 +60,9 @@ class Downloader:
     trusted: URL | None = None
     """The one origin besides https from which files may come: an emulator on this machine."""
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _turns: WeakValueDictionary[Path, asyncio.Lock] = attrs.field(
+        factory=WeakValueDictionary[Path, asyncio.Lock], init=False, repr=False
+    )
     _room: asyncio.Semaphore | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False)
 
@@ -98,46 +79,27 @@ class Downloader:
 
         Raises `DownloadError`, or `ExpiredResult` and `UnsafeURL` for what they say. Cancelling leaves a `.part`.
         """
-        url = self._checked(file)
+        part = directory / f"{stem}.part"
         if self._room is None:
             self._room = asyncio.Semaphore(self.options.concurrency)
-        part = directory / f"{stem}.part"
-        trouble: Exception
-        async with self._room:
+        turn = self._turns.setdefault(part, asyncio.Lock())  # two of one name at once would write into one `.part`
+        failure: KlingError
+        async with turn, self._room:
             session = self._opened()
             try:
-                extension = await self._stream(session, url, file.kind, part)
+                extension = await self._stream(session, file, part)
                 path = directory / f"{stem}.{extension}"
                 await asyncio.to_thread(os.replace, part, path)
-            except (aiohttp.ClientError, TimeoutError) as error:
-                trouble = error
+            except KlingError as error:
+                failure = error
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: yarl, of odd addresses
+                failure = self._error(error, file)
             except OSError as error:
-                raise DownloadError(f"{part} cannot be written: {error.strerror}") from error
+                failure = DownloadError(f"{part} cannot be written: {error.strerror}")
             else:
                 return path
-        raise self._error(trouble, url)
-
-    async def fetch_all(
-        self, jobs: Iterable[tuple[File, str]], directory: Path, failed: Iterable[DownloadError]
-    ) -> list[Path]:
-        """Store many files, each under its stem. One `DownloadError` tells of all that failed, now or before."""
-        outcomes = await asyncio.gather(
-            *(self.fetch(file, directory, stem) for file, stem in jobs), return_exceptions=True
-        )
-        done, trouble = list[Path](), list(failed)
-        for outcome in outcomes:
-            if isinstance(outcome, Path):
-                done.append(outcome)
-            elif isinstance(outcome, DownloadError):
-                trouble.append(outcome)
-            else:
-                raise outcome
-        if len(trouble) == 1 and not done:
-            raise trouble[0]
-        if trouble:
-            summary = f"{len(trouble)} of {len(trouble) + len(done)} could not be stored; first: {trouble[0]}"
-            raise DownloadError(summary, done=done, failed=trouble)
-        return done
+        # Without the frames below, and without aiohttp's errors: their locals hold the signed address.
+        raise failure.with_traceback(None)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:
@@ -153,7 +115,7 @@ class Downloader:
             )
         return self._session
 
-    def _checked(self, file: File) -> URL:
+    def _url(self, file: File) -> URL:
         try:
             url = URL(file.url, encoded=True)  # signed: not one character may change
         except (ValueError, TypeError):
@@ -164,18 +126,11 @@ class Downloader:
             raise UnsafeURL(f"{_plain(url)} is not https, and not of the emulator in use")
         return url
 
-    async def _stream(self, session: aiohttp.ClientSession, url: URL, kind: Kind, part: Path) -> str:
+    async def _stream(self, session: aiohttp.ClientSession, file: File, part: Path) -> str:
+        url, kind = self._url(file), file.kind
         async with session.get(url, allow_redirects=False) as response:
-            if response.status in _GONE:
-                raise ExpiredResult(
-                    f"{_plain(url)} is gone (HTTP {response.status}); results are kept for 30 days, "
-                    "within which a new query may give a new link"
-                )
-            if response.status != 200:
-                raise DownloadError(f"{_plain(url)} answered HTTP {response.status}")
-            expected, cap = response.content_length, self.options.max_bytes[kind]
-            if expected is not None and expected > cap:
-                raise DownloadError(f"{_plain(url)} has {expected:,} bytes, more than the {cap:,} allowed for a {kind}")
+            cap = self.options.max_bytes[kind]
+            expected = _expected(response, url, cap)
             chunks = response.content.iter_any()
             head = bytearray()
             async for chunk in chunks:
@@ -188,21 +143,56 @@ class Downloader:
                 async for chunk in chunks:
                     received += len(chunk)
                     if received > cap:
-                        raise DownloadError(f"{_plain(url)} has more than the {cap:,} bytes allowed for a {kind}")
+                        raise DownloadError(f"{_plain(url)} has more than the {cap:,} bytes allowed")
                     batch += chunk
                     if len(batch) >= _BATCH:
                         await asyncio.to_thread(out.write, batch)
                         batch = bytearray()
                 await asyncio.to_thread(out.write, batch)
+        stored = (await asyncio.to_thread(part.stat)).st_size
         if expected is not None and received != expected:
             raise DownloadError(f"{_plain(url)} was cut short: {received:,} of {expected:,} bytes")
+        if stored != received:
+            raise DownloadError(f"{part} has {stored:,} bytes instead of {received:,}: somebody else writes to it")
         return extension
 
-    def _error(self, trouble: Exception, url: URL) -> DownloadError | ClientClosed:
+    def _error(self, trouble: Exception, file: File) -> DownloadError | ClientClosed:
+        address = file.url.partition("?")[0]
         if self._closed:
-            return ClientClosed(f"the client was closed while {_plain(url)} was under way")
-        # Rebuilt without cause: aiohttp's errors quote the signed address.
-        return DownloadError(f"{_plain(url)} could not be fetched: {type(trouble).__name__}")
+            return ClientClosed(f"the client was closed while {address} was under way")
+        if isinstance(trouble, ValueError):
+            return UnsafeURL(f"{address} is no address that can be fetched")
+        return DownloadError(f"{address} could not be fetched: {type(trouble).__name__}")
+
+
+def told(outcomes: Iterable[Path | BaseException]) -> list[Path]:
+    """
+    The paths, where all went well.
+
+    One failure alone is raised as it is; of several things some of which succeeded, a `DownloadError` tells of all.
+    """
+    done, failed = list[Path](), list[Exception]()
+    for outcome in outcomes:
+        if isinstance(outcome, Path):
+            done.append(outcome)
+        elif isinstance(outcome, Exception):
+            failed.append(outcome)
+        else:
+            raise outcome
+    if len(failed) == 1 and not done:
+        raise failed[0]
+    if failed:
+        summary = f"{len(failed)} of {len(failed) + len(done)} could not be stored; first: {failed[0]}"
+        raise DownloadError(summary, done=done, failed=[_as_download_error(each) for each in failed])
+    return done
+
+
+def _as_download_error(error: Exception) -> DownloadError:
+    if isinstance(error, DownloadError):
+        return error
+    wrapped = DownloadError(str(error))
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def writable(directory: str | os.PathLike[str]) -> Path:
@@ -228,9 +218,35 @@ def stem(name: object) -> str:
 
 
 def slug(text: str) -> str:
-    """A name made of text from outside, whatever it holds."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:80]
-    return plain if plain and not _DEVICES.fullmatch(plain) else f"task-{plain}"
+    """A name made of text from outside, whatever it holds; other texts give other names."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64]
+    if plain and plain == text and not _DEVICES.fullmatch(plain):
+        return plain
+    return f"{plain or 'file'}-{hashlib.blake2s(text.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}"
+
+
+def own_name(file: File) -> str:
+    """A name for a file that comes without a task: the same for the same file, whatever its link is signed with."""
+    known = getattr(file, "id", None)
+    if isinstance(known, str) and known:
+        return slug(known)
+    address = file.url.partition("?")[0].encode("utf-8", "surrogatepass")
+    return f"{file.kind}-{hashlib.blake2s(address, digest_size=6).hexdigest()}"
+
+
+def _expected(response: aiohttp.ClientResponse, url: URL, cap: int) -> int | None:
+    """How long the file says it is; raises for what is not the file, or too long."""
+    if response.status in _GONE:
+        raise ExpiredResult(
+            f"{_plain(url)} is gone (HTTP {response.status}); results are kept for 30 days, "
+            "within which a new query may give a new link"
+        )
+    if response.status != 200:
+        raise DownloadError(f"{_plain(url)} answered HTTP {response.status}")
+    expected = response.content_length
+    if expected is not None and expected > cap:
+        raise DownloadError(f"{_plain(url)} has {expected:,} bytes, more than the {cap:,} allowed")
+    return expected
 
 
 def _open(part: Path) -> IO[bytes]:

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import attrs
 
-from ..errors import InvalidRequest
+from ..options import Polling
 from ..protocol.endpoint import Pool
-
-
-def _seconds(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None and field.default is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise InvalidRequest(f"Polling.{field.name}", "must be a number of seconds above zero", value)
-
-
-@attrs.frozen(kw_only=True)
-class Polling:
-    """How tasks that somebody waits for are followed. Queries are free."""
-
-    max_lag: float | None = attrs.field(default=None, validator=_seconds)
-    """Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers."""
-    patience: float = attrs.field(default=60.0, validator=_seconds)
-    """Seconds for which the vendor may deny a task before it counts as lost."""
 
 
 class Schedule(Protocol):

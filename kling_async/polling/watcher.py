@@ -18,22 +18,13 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ..errors import (
-    AccountError,
-    AuthenticationError,
-    ClientClosed,
-    IPNotAllowed,
-    KlingError,
-    PermissionDenied,
-    ResponseError,
-    TaskLost,
-    TaskNotFound,
-)
+from ..errors import ABOUT_ALL, ClientClosed, ConnectionFailed, KlingError, ResponseError, TaskLost, TaskNotFound
 from ..handle import TaskHandle
 from ..models import Task
+from ..options import Polling
 from ..protocol.endpoint import Pool
-from ..transport.engine import may_pass
-from .schedule import Polling, Schedule
+from ..transport.engine import asked_pause, may_pass
+from .schedule import Schedule
 
 log: Final = logging.getLogger("kling_async.polling")
 
@@ -44,7 +35,6 @@ _AT_ONCE: Final = 16
 """Questions under way at most."""
 _LONGEST_PAUSE: Final = 30.0
 _LONGEST_MISS: Final = 8.0
-_ABOUT_ALL: Final = (AccountError, AuthenticationError, ClientClosed, IPNotAllowed, PermissionDenied)
 _NONSENSE: Final = 5
 """Unreadable answers in a row after which one task's waiters are told."""
 
@@ -103,9 +93,7 @@ class Watcher:
 
     async def close(self, error: KlingError) -> None:
         """End at once: every waiter gets *error*, nothing stays behind."""
-        for handle in tuple(self._watched):
-            handle.fail(error)
-        self._watched.clear()
+        self._abandon(error)
         tasks = [*self._questions, *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
@@ -124,12 +112,17 @@ class Watcher:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(until):
                         await wake.wait()
-        except Exception as error:  # a mistake of ours must not leave anybody waiting for ever
-            for handle in tuple(self._watched):
-                handle.fail(error)
+        except BaseException as error:  # a mistake of ours, or somebody who cancels all tasks there are
+            self._abandon(error if isinstance(error, Exception) else ClientClosed("the watching was cancelled"))
             raise
         finally:
             self._due.clear()  # whoever is watched next starts a new run, with dues of its own
+
+    def _abandon(self, error: Exception) -> None:
+        """Leave nobody waiting for an answer that will not come; handles can be awaited again."""
+        for handle in tuple(self._watched):
+            self._watched.pop(handle, None)
+            handle.fail(error)
 
     def _start_questions(self, now: float) -> float | None:
         """Ask what is due, as far as there is room; returns when to look again, None for "when woken"."""
@@ -156,14 +149,21 @@ class Watcher:
             self._wake.set()
 
     async def _ask(self, watched: _Watched) -> None:
-        handle = watched.handle
+        handle, since = watched.handle, self._resume
         try:
             task = await self._ask_vendor(handle)
+        except asyncio.CancelledError:
+            if (current := asyncio.current_task()) is not None and current.cancelling():
+                if self._watched.pop(handle, None) is not None:
+                    handle.fail(ClientClosed("the query was cancelled"))
+                raise
+            # Not this task was cancelled, but something it waited for: a provider of keys, say.
+            self._failed(watched, ConnectionFailed("something that the query waited for was cancelled"), since)
         except TaskNotFound:
             self._failures = 0
             self._missed(watched)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait, not to this task
-            self._failed(watched, error)
+            self._failed(watched, error, since)
         else:
             self._failures, watched.missed_since, watched.misses, watched.nonsense = 0, None, 0, 0
             handle.push(task)
@@ -187,19 +187,21 @@ class Watcher:
         log.error("task %s is lost: the vendor has not known it for %.0f s", watched.handle.ref.to_json(), missing)
         watched.handle.fail(TaskLost(watched.handle.ref, seconds=missing))
 
-    def _failed(self, watched: _Watched, error: Exception) -> None:
+    def _failed(self, watched: _Watched, error: Exception, since: float) -> None:
         watched.nonsense = watched.nonsense + 1 if isinstance(error, ResponseError) else 0
         if not may_pass(error) or watched.nonsense >= _NONSENSE:
             # Of a refusal that is about the account, the others would hear the same.
-            for handle in tuple(self._watched) if isinstance(error, _ABOUT_ALL) else (watched.handle,):
+            for handle in tuple(self._watched) if isinstance(error, ABOUT_ALL) else (watched.handle,):
                 self._watched.pop(handle, None)
                 handle.fail(error)
             return
-        pause = self._random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 2.0**self._failures)
-        self._failures += 1
-        self._resume = asyncio.get_running_loop().time() + pause
-        self._put(watched, pause)
-        log.info("a query of %s failed (%s), going on in %.1f s", self._name, error, pause)
+        if since == self._resume:  # else others asked at the same time, and the pause for this trouble is set
+            pause = self._random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 2.0**self._failures)
+            pause = max(pause, asked_pause(error) or 0.0)
+            self._failures += 1
+            self._resume = asyncio.get_running_loop().time() + pause
+            log.info("a query of %s failed (%s), going on in %.1f s", self._name, error, pause)
+        self._put(watched, max(0.0, self._resume - asyncio.get_running_loop().time()))
 
     def _age(self, handle: TaskHandle[Any]) -> float:
         now = asyncio.get_running_loop().time()

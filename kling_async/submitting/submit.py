@@ -10,7 +10,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import ApiError, ClientClosed, ConnectionFailed, ResponseError, SubmitUnknown
+from ..errors import ApiError, ClientClosed, ConnectionFailed, KlingError, ResponseError, SubmitUnknown
 
 if TYPE_CHECKING:
     from ..protocol.call import Call, Sender
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log: Final = logging.getLogger("kling_async.submitting")
+
+_LEFT: Final = "a create of %s %s before its answer came; if the task exists, attach(external_task_id=%r) finds it"
 
 
 def new_id() -> str:
@@ -32,17 +34,22 @@ async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> 
     Raises the `ApiError` of a refusal, `ConnectionFailed` where nothing was sent, and `SubmitUnknown` where the task
     may exist. A cancelled create cannot be taken back: the log names the id under which to look for it.
     """
+    named = {"kling.external_task_id": external_id}
     try:
-        return await sender.send(call)
+        created = await sender.send(call)
     except asyncio.CancelledError:
-        log.warning(
-            "a create of %s was cancelled while under way; if the task exists, attach(external_task_id=%r) finds it",
-            name,
-            external_id,
-            extra={"kling.external_task_id": external_id},
-        )
+        log.warning(_LEFT, name, "was cancelled", external_id, extra=named)
         raise
     except (ApiError, ClientClosed, ConnectionFailed, ResponseError) as error:
         if not error.may_have_been_created:
             raise
         raise SubmitUnknown(f"{name}: {error}", external_task_id=external_id) from error
+    except KlingError:
+        raise  # found before anything was sent
+    except Exception as error:
+        # Of somebody else's making, a provider of keys or a hook of a borrowed session; perhaps after the POST.
+        log.warning(_LEFT, name, f"ended in {type(error).__name__}", external_id, extra=named)
+        error.add_note(f"external_task_id={external_id!r}: if the task exists, attach finds it by this")
+        raise
+    log.info("a task of %s was created, external_task_id %s", name, external_id, extra=named)
+    return created

@@ -6,11 +6,12 @@ little back. One is kept and used until five minutes before it ends.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NoReturn, Self, TypeAlias
+from typing import Final, NoReturn, Self, TypeAlias, cast
 
 import attrs
 import jwt
@@ -88,13 +89,21 @@ class AccessKey:
     def bearer(self, now: float) -> tuple[Secret, float]:
         """A token made at *now* (Unix seconds), and when to replace it."""
         start = int(now)
-        token = jwt.encode(
-            {"iss": self.access_key.reveal(), "exp": start + LIFE, "nbf": start - _BACK},
-            self.secret_key.reveal(),
-            algorithm="HS256",
-            headers={"typ": "JWT"},
-        )
-        return Secret(token), start + LIFE - EARLY
+        try:
+            token = Secret(
+                jwt.encode(
+                    {"iss": self.access_key.reveal(), "exp": start + LIFE, "nbf": start - _BACK},
+                    self.secret_key.reveal(),
+                    algorithm="HS256",
+                    headers={"typ": "JWT"},
+                )
+            )
+        except jwt.PyJWTError as error:
+            trouble = type(error).__name__
+        else:
+            return token, start + LIFE - EARLY
+        # PyJWT's own error would bring frames along whose locals hold the key.
+        raise InvalidRequest("secret_key", f"must be a key that signs with HS256 ({trouble})", Hidden())
 
     def secrets(self) -> tuple[Secret, ...]:
         """What must never be seen."""
@@ -128,6 +137,13 @@ Credentials: TypeAlias = Keys | Callable[[], Awaitable[Keys]]
 """Keys, or a coroutine function that fetches them, for instance from a vault. It is asked again before a token ends."""
 
 
+def checked(given: object) -> Credentials:
+    """What was passed as `credentials`, refused where it is neither keys nor something to call."""
+    if isinstance(given, AccessKey | ApiKey) or callable(given):
+        return cast("Credentials", given)
+    raise InvalidRequest("credentials", "must be AccessKey(...), ApiKey(...) or a coroutine function", Hidden())
+
+
 def credentials(
     access_key: str | None, secret_key: str | None, api_key: str | None, environ: Mapping[str, str] = os.environ
 ) -> Keys:
@@ -149,6 +165,7 @@ class Authorizer:
 
     source: Credentials = attrs.field(repr=False)
     clock: Callable[[], float] = time.time
+    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False, repr=False)
     _token: Secret | None = attrs.field(default=None, init=False, repr=False)
     _since: float = attrs.field(default=0.0, init=False)
     _until: float = attrs.field(default=0.0, init=False)
@@ -161,7 +178,15 @@ class Authorizer:
 
     async def renew(self) -> Secret:
         """A new token, of keys asked for anew where a provider gives them."""
-        keys = self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source()
+        async with self._turn:  # many calls may find the token at its end; the vault is asked once
+            return self.current or await self._renewed()
+
+    async def _renewed(self) -> Secret:
+        keys: object = self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source()
+        if not isinstance(keys, AccessKey | ApiKey):
+            kind = type(keys).__name__
+            del keys  # it may be the bare key, and this frame goes into the traceback
+            raise InvalidRequest("credentials", f"must return AccessKey(...) or ApiKey(...), not a {kind}", Hidden())
         self._since = now = self.clock()
         token, self._until = keys.bearer(now)
         self._token, self._seen = token, (*keys.secrets(), token)

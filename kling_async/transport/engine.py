@@ -6,15 +6,16 @@ Only repeatable calls are repeated. What a create that went wrong means is not d
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import attrs
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from ..errors import ApiError, ConnectionFailed, InvalidRequest, KlingError, ResponseError
+from ..errors import ApiError, ConnectionFailed, KlingError, ResponseError
+from ..options import Retry
 from ..protocol.call import Call
 from ..protocol.envelope import excerpt, unwrap
 from .auth import Authorizer
@@ -28,22 +29,15 @@ _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
 _ASKED = 120.0  # seconds of a Retry-After that are honoured; nobody means to wait a day inside a call
 
 
-def _positive(_: object, field: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequest(f"Retry.{field.name}", "must be a whole number of at least 1", value)
-
-
-@attrs.frozen(kw_only=True)
-class Retry:
-    """How failed queries are repeated. Creates are billed and are never repeated by this."""
-
-    attempts: int = attrs.field(default=5, validator=_positive)
-    """How often a query is sent before its failure is raised."""
-
-
 def may_pass(error: BaseException) -> bool:
     """Whether asking again later can help: a 5xx, a rate limit, a broken connection, an unreadable answer."""
     return (isinstance(error, ApiError) and error.retryable) or isinstance(error, ConnectionFailed | ResponseError)
+
+
+def asked_pause(error: BaseException | None) -> float | None:
+    """The seconds of a Retry-After, within reason; None where the vendor asked for none."""
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return None if asked is None else min(asked, _ASKED)
 
 
 @attrs.define(eq=False)
@@ -54,7 +48,12 @@ class Engine:
     authorizer: Authorizer
     retry: Retry = attrs.field(factory=Retry)
     random: random.Random = attrs.field(factory=random.Random, repr=False)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+
+    async def close(self) -> None:
+        """Close the connections and end all pauses; whatever is asked from now on raises `ClientClosed`."""
+        self._stopped.set()
+        await self.http.close()
 
     async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
         """Return what the call reads from the answer, or raise the `KlingError` of the last attempt."""
@@ -85,9 +84,8 @@ class Engine:
     async def _again(self, call: Call[T], first: KlingError) -> T:
         def pause(state: RetryCallState) -> float:
             last = state.outcome.exception() if state.outcome else first
-            asked = last.retry_after if isinstance(last, ApiError) else None
-            jittered = self.random.uniform(0, min(_MOST, _FIRST * 2**state.attempt_number))
-            return min(asked, _ASKED) if asked is not None else jittered
+            asked = asked_pause(last)
+            return self.random.uniform(0, min(_MOST, _FIRST * 2**state.attempt_number)) if asked is None else asked
 
         def tell(state: RetryCallState) -> None:
             last = state.outcome.exception() if state.outcome else first
@@ -105,7 +103,12 @@ class Engine:
             wait=pause,
             retry=retry_if_exception(may_pass),
             before_sleep=tell,
-            sleep=self.sleep,
+            sleep=self._pause,
             reraise=True,
         )
         return await again(attempt)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()

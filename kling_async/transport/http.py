@@ -68,6 +68,7 @@ class HTTP:
     borrowed: aiohttp.ClientSession | None = None
     """A session of the caller's; used, and never closed here."""
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
 
     @property
@@ -94,6 +95,7 @@ class HTTP:
                 data=body,
                 headers={"Authorization": f"Bearer {bearer.reveal()}", **(_HEADERS if self.borrowed else {})},
                 allow_redirects=False,
+                raise_for_status=False,  # a borrowed session may have it on, and with it no code would be read
                 timeout=self.timeout,
             )
             answer = Answer(status=response.status, headers=response.headers)
@@ -105,19 +107,18 @@ class HTTP:
             # The frames inside aiohttp hold the token; whoever prints this traceback with locals shall not see it.
             error.__context__ = None
             raise error.with_traceback(None) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            trouble: Exception = error
-        except RuntimeError as error:
-            if not session.closed:
+        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not session.closed:
                 raise
-            trouble = error
+            if answer is not None and isinstance(error, aiohttp.ClientPayloadError) and not session.closed:
+                answer.flaw = "was cut short"
+                return answer
+            failure = self._error(call, error, session)
         else:
             return answer
-        if answer is not None and isinstance(trouble, aiohttp.ClientPayloadError) and not session.closed:
-            answer.flaw = "was cut short"
-            return answer
-        # Outside of the except block on purpose: neither cause nor context keeps aiohttp's error and its headers.
-        raise self._error(call, trouble, session)
+        # Outside of the except block, and with nothing of aiohttp's in a local, a cause or a context: its errors hold
+        # the request's headers.
+        raise failure
 
     def _url(self, call: Call[Any]) -> URL:
         url = URL(f"{self.base}{call.path}", encoded=True)
@@ -128,7 +129,11 @@ class HTTP:
             raise ClientClosed("the client is closed; make a new KlingClient")
         if self.borrowed is not None:
             return self.borrowed
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            raise RuntimeError("a KlingClient belongs to the event loop it was first used in; make one per loop")
         if self._session is None:
+            self._loop = loop
             self._session = aiohttp.ClientSession(
                 headers=_HEADERS, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
             )

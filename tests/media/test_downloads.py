@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -296,3 +298,97 @@ def test_download_options_that_make_no_sense_are_refused(options: dict[str, Any]
     """The error names the option."""
     with pytest.raises(InvalidRequest, match=f"Downloads.{next(iter(options))}"):
         Downloads(**options)
+
+
+async def test_two_downloads_of_one_name_do_not_mix(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """Whoever comes second waits, and the file is one of the two, whole."""
+    picture, clip = Image(url=f"{vendor.url}/png"), Video(url=f"{vendor.url}/mp4")
+
+    many = await asyncio.gather(*(kling.download(clip, tmp_path, name="x") for _ in range(5)))
+    await asyncio.gather(kling.download(picture, tmp_path, name="y"), kling.download(clip, tmp_path, name="y"))
+
+    assert [[tmp_path / "x-0.mp4"]] * 5 == many
+    assert MP4 == (tmp_path / "x-0.mp4").read_bytes() == (tmp_path / "y-0.mp4").read_bytes()
+    assert PNG == (tmp_path / "y-0.png").read_bytes()
+
+
+async def test_files_without_their_task_do_not_overwrite_each_other(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path
+) -> None:
+    """Each has a name of its own, the same at every signature of its link."""
+    first = await kling.download(Image(url=f"{vendor.url}/png?Signature=1"), tmp_path)
+    again = await kling.download(Image(url=f"{vendor.url}/png?Signature=2"), tmp_path)
+    other = await kling.download(Image(url=f"{vendor.url}/jpeg"), tmp_path)
+    video = await kling.download(Video(url=f"{vendor.url}/mp4", id="v7"), tmp_path)
+
+    assert first == again != other
+    assert ["v7-0.mp4"] == [path.name for path in video]
+
+
+async def test_a_file_is_fetched_as_soon_as_its_task_has_ended(tmp_path: Path) -> None:
+    """A task that still runs holds up nobody's file."""
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.startswith("/png"):
+            return Reply(PNG)
+        url = f"http://{seen.headers['Host']}/png"
+        good = row("1", "succeed", task_result={"images": [{"index": 0, "url": url}]})
+        return said(good if seen.path.endswith("/1") else row("2", "processing"))
+
+    async with Vendor(answer) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+        handles = [kling.images.generate.attach("2"), kling.images.generate.attach("1")]
+        storing = asyncio.ensure_future(kling.download(handles, tmp_path))
+        while not list(tmp_path.glob("*.png")):
+            await asyncio.sleep(0)
+        storing.cancel()
+        await asyncio.wait([storing])
+
+    assert ["1-0.png"] == [path.name for path in tmp_path.glob("*.png")]
+
+
+@pytest.mark.parametrize(
+    "url", ["//x/y", "http://127.0.0.1:99999/a", "https://a..b/x", "https://x.example:99999/", "http://["]
+)
+async def test_an_odd_address_among_good_ones_costs_none_of_them(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path, url: str
+) -> None:
+    """It is one of the failed, and what was stored is named."""
+    with pytest.raises(DownloadError) as caught:
+        await kling.download([Image(url=f"{vendor.url}/png"), Image(url=url)], tmp_path)
+
+    assert 1 == len(caught.value.done)
+    assert [UnsafeURL] == [type(error) for error in caught.value.failed]
+
+
+@pytest.mark.parametrize("name", ["500", "short", "html", "cut", "404"])
+async def test_a_signed_link_is_in_no_error_and_no_local(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path, name: str
+) -> None:
+    """For thirty days it is as good as a key."""
+    file = Image(url=f"{vendor.url}/{name}?Signature=s3cret", watermark_url="https://x/?Signature=s3cret")
+
+    with pytest.raises(DownloadError) as caught:
+        await kling.download(file, tmp_path)
+
+    assert caught.value.__traceback__ is not None
+    report = traceback.TracebackException(
+        type(caught.value), caught.value, caught.value.__traceback__.tb_next, capture_locals=True
+    )
+    assert "s3cret" not in "".join(report.format())
+    assert "s3cret" not in repr(file)
+
+
+@pytest.mark.parametrize("what", [None, "abc", 5, ImageResult(), [None]])
+async def test_what_is_no_file_is_refused_before_anything_is_fetched(
+    kling: KlingClient, vendor: Vendor, tmp_path: Path, what: Any
+) -> None:
+    """The error says what can be downloaded."""
+    with pytest.raises(InvalidRequest, match="tasks, handles or files"):
+        await kling.download(what, tmp_path)
+
+    assert [] == vendor.seen
+
+
+def test_other_ids_give_other_names() -> None:
+    """Also where letters had to be replaced."""
+    assert 5 == len({slug(text) for text in ("a.b", "a-b", "a/b", "é", "ü")})

@@ -65,7 +65,7 @@ class World:
         self.asked: list[tuple[float, str]] = []
         self.ends: dict[str, tuple[float, str]] = {}
         self.troubles: list[Exception] = []
-        self.refused: dict[str, Exception] = {}
+        self.refused: dict[str, BaseException] = {}
         self.answer_after = answer_after
         self.polling = polling or Polling()
         chance = random.Random(1)
@@ -470,3 +470,137 @@ def test_a_pause_is_never_longer_than_asked_for_nor_zero(age: float, lag: float 
     pause = schedule.gap("image", age)
 
     assert 0 < pause <= (lag or 5.5)
+
+
+async def test_an_end_counts_whatever_clock_it_was_told_by() -> None:
+    """One skewed clock among the vendor's must not lose a paid result."""
+    handle = World().handle("a")
+    handle.push(a_task("a", "processing", at=100))
+
+    handle.push(a_task("a", "succeed", at=50))
+
+    assert TaskStatus.SUCCEED == handle.status
+
+
+async def test_a_refresh_of_a_finished_task_brings_fresh_links_and_nothing_else() -> None:
+    """Its status cannot change any more."""
+    handle = World().handle("a")
+    handle.push(a_task("a", "succeed", at=50))
+    fresh = a_task("a", "succeed", at=51)
+
+    handle.push(fresh)
+    handle.push(a_task("a", "failed", at=52))
+
+    assert handle.latest is fresh
+
+
+async def test_a_provider_that_is_cancelled_inside_strands_nobody() -> None:
+    """The question is asked again."""
+    world = World()
+    handle = world.handle("a", ends=60)
+    world.refused = {"a": asyncio.CancelledError()}
+    waiting = asyncio.ensure_future(handle.wait())
+    await asyncio.sleep(30)
+
+    world.refused = {}
+
+    assert TaskStatus.SUCCEED == (await waiting).status
+
+
+async def test_cancelling_all_tasks_there_are_leaves_nobody_waiting() -> None:
+    """As a shutdown does it; the handle can be awaited again."""
+    world = World(answer_after=5)
+    handles = [world.handle(f"t{n}", ends=60) for n in range(3)]
+    waiting = [asyncio.ensure_future(handle.wait()) for handle in handles]
+    await asyncio.sleep(7)
+
+    for task in asyncio.all_tasks() - {asyncio.current_task(), *waiting}:
+        task.cancel()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert {ClientClosed} == {type(outcome) for outcome in outcomes}
+    assert TaskStatus.SUCCEED == (await handles[0]).status
+
+
+async def test_one_moment_of_trouble_is_one_pause_however_many_asked() -> None:
+    """Sixteen answers of 503 at the same time are not sixteen troubles."""
+    world = World(Polling(max_lag=1), answer_after=0.1)
+    handles = [world.handle(f"t{n}", ends=1) for n in range(16)]
+    waiting = asyncio.ensure_future(asyncio.gather(*handles))
+    world.troubles = [ServerError("down", code=5001, status=503)]
+    await asyncio.sleep(1.15)
+
+    world.troubles = []
+    await waiting
+
+    assert now() < 6
+
+
+async def test_retry_after_holds_for_the_watcher_too() -> None:
+    """One policy for every question."""
+    world = World(Polling(max_lag=1))
+    world.troubles = [RateLimited("slow", code=1302, status=429, retry_after=30)]
+    handle = world.handle("a", ends=1)
+    waiting = asyncio.ensure_future(handle.wait())
+    await asyncio.sleep(20)
+    asked = len(world.asked)
+    world.troubles = []
+    await waiting
+
+    assert 1 == asked
+    assert now() > 30
+
+
+async def test_a_handle_that_heals_is_not_yielded_twice() -> None:
+    """Each handle once, whatever its owner does with it meanwhile."""
+    world = World(Polling(patience=5))
+    lost, good = world.handle("lost", ends=1), world.handle("good", ends=60)
+    world.refused = {"lost": TaskNotFound("Task not found by id/external id: lost", code=1201, status=400)}
+    given = list[str]()
+
+    async for handle in as_completed([lost, good]):
+        given.append(str(handle.id))
+        world.refused = {}
+        await handle.refresh()
+
+    assert ["lost", "good"] == given
+
+
+async def test_one_odd_task_does_not_end_as_completed() -> None:
+    """It is yielded like the others, and awaiting it says what is wrong."""
+    world = World()
+    world.refused = {"odd": BadRequest("odd id", code=1201, status=400)}
+    odd, good = world.handle("odd", ends=60), world.handle("good", ends=60)
+
+    given = [handle.id async for handle in as_completed([odd, good])]
+
+    assert ["odd", "good"] == given
+    with pytest.raises(BadRequest):
+        await odd
+
+
+async def test_a_lost_task_is_known_to_be_lost() -> None:
+    """Nobody waits for the patience to pass a second time."""
+    world = World(Polling(patience=30))
+    handle = world.handle("a")
+    world.troubles = [TaskNotFound("Task not found by id/external id: a", code=1201, status=400)]
+    with pytest.raises(TaskLost):
+        await handle
+    start = now()
+
+    with pytest.raises(TaskLost):
+        await anext(handle.updates())
+    given = [each async for each in as_completed([handle])]
+
+    assert handle.lost
+    assert [handle] == given
+    assert start == now()
+
+
+@pytest.mark.parametrize("timeout", ["5", -1, float("nan"), True])
+async def test_a_time_out_that_is_no_time_is_refused(timeout: float) -> None:
+    """In words."""
+    handle = World().handle("a")
+
+    with pytest.raises(InvalidRequest, match="timeout"):
+        await handle.wait(timeout=timeout)

@@ -1,0 +1,67 @@
+"""What a user may want to say: options as frozen values, checked when they are made. Decides nothing itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from .errors import InvalidRequest
+from .models import Kind
+
+__all__ = ["Downloads", "Polling", "Retry"]
+
+_CAPS: Final[Mapping[Kind, int]] = {"image": 50_000_000, "video": 2_000_000_000, "audio": 200_000_000}
+
+
+def _count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequest(_named(instance, field), "must be a whole number of at least 1", value)
+
+
+def _seconds(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None and field.default is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise InvalidRequest(_named(instance, field), "must be a number of seconds above zero", value)
+
+
+def _named(instance: object, field: attrs.Attribute[Any]) -> str:
+    return f"{type(instance).__name__}.{field.name}"
+
+
+def _caps(given: Mapping[Kind, int] | None) -> Mapping[Kind, int]:
+    for kind, most in (given or {}).items():
+        if kind not in _CAPS or isinstance(most, bool) or most < 1:
+            raise InvalidRequest(f"Downloads.max_bytes[{kind}]", f"must be bytes of one of {', '.join(_CAPS)}", most)
+    return {**_CAPS, **(given or {})}
+
+
+@attrs.frozen(kw_only=True)
+class Retry:
+    """How failed queries are repeated. Creates are billed and are never repeated by this."""
+
+    attempts: int = attrs.field(default=5, validator=_count)
+    """How often a query is sent before its failure is raised."""
+
+
+@attrs.frozen(kw_only=True)
+class Polling:
+    """How tasks that somebody waits for are followed. Queries are free."""
+
+    max_lag: float | None = attrs.field(default=None, validator=_seconds)
+    """Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers."""
+    patience: float = attrs.field(default=60.0, validator=_seconds)
+    """Seconds for which the vendor may deny a task before it counts as lost."""
+
+
+@attrs.frozen(kw_only=True)
+class Downloads:
+    """How results are fetched."""
+
+    concurrency: int = attrs.field(default=4, validator=_count)
+    """Files under way at once."""
+    max_bytes: Mapping[Kind, int] = attrs.field(default=None, converter=_caps)
+    """Bytes of a file at most, per kind; 50 MB, 2 GB and 200 MB for image, video and audio."""
