@@ -13,6 +13,7 @@ import pytest
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+PROGRAMS = sorted(set(EXAMPLES.glob("*.py")) - set(EXAMPLES.glob("test_*.py")))
 SERVER = """
 import asyncio
 from kling_async.emulator import Emulator
@@ -38,7 +39,7 @@ def environment() -> Iterator[Mapping[str, str]]:
         server.communicate()
 
 
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("[!t]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", PROGRAMS, ids=lambda path: path.stem)
 def test_an_example_runs(example: Path, environment: Mapping[str, str], tmp_path: Path) -> None:
     """To its end, saying something, with warnings as errors."""
     command = [sys.executable, "-W", "error", str(example)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +25,7 @@ def test_a_modules_list_is_sorted_and_every_name_on_it_exists(name: str) -> None
     assert len(set(names)) == len(names)
     assert [] == [each for each in names if not hasattr(module, each)]
     groups = [(0 if each.isupper() else 1 if each[0].isupper() else 2, each) for each in names]
-    assert sorted(group for group, _ in groups) == [group for group, _ in groups]
+    assert sorted(groups) == groups
 
 
 @pytest.mark.parametrize("name", [name for name in kling_async.__all__ if name != "__version__"])
@@ -58,3 +60,11 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match=name):
         getattr(kling_async, name)
+
+
+def test_the_list_of_the_package_is_what_type_checkers_see() -> None:
+    """Every import that only type checkers read is on the list, and nothing else is."""
+    tree = ast.parse(Path(kling_async.__file__).read_text())
+    seen = [name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level for name in node.names]
+
+    assert {name.asname or name.name for name in seen} == set(kling_async.__all__)

@@ -268,7 +268,9 @@ class Checked:
 
     if not TYPE_CHECKING:  # type checkers read the fields; this is where the values are checked
 
-        def __init__(self, /, **given: object) -> None:
+        def __init__(self, /, *positional: object, **given: object) -> None:
+            if positional:
+                raise TypeError(f"{type(self).__name__} takes its fields by name, not as positional arguments")
             known = {field.name: field for field in attrs.fields(type(self))}
             for name, value in given.items():
                 if name not in known:

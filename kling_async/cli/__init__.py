@@ -25,4 +25,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"the kling command needs {missing}: install kling-async[cli]", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return run(sys.argv[1:] if arguments is None else arguments)

@@ -63,6 +63,8 @@ def run(arguments: Sequence[str]) -> int:
         return Shell(json="--json" in arguments).fail(explain(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except BrokenPipeError as error:
+        return Shell().unwritten(error)
     return code if isinstance(code, int) else Exit.OK
 
 

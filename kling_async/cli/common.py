@@ -146,6 +146,8 @@ class Attempt:
                     failure = attrs.evolve(failure, advice=_GONE)
                 ended = failure.exit is Exit.FAILED  # there is nothing to wait for
                 self.exit = self.shell.fail(failure, ref=self.ref, again=None if ended else again)
+            case OSError():
+                self.exit = self.shell.unwritten(error, ref=self.ref, again=again)
             case ModuleNotFoundError() if self.connection.emulator:
                 self.exit = self.shell.fail(not_installed(error))
             case asyncio.CancelledError() if self.ref:

@@ -11,13 +11,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ..client import BASE_URL
 from ..errors import InvalidRequest
 from ..transport.auth import ACCESS_KEY, SECRET_KEY
 from .common import Attempt, Connection, not_installed
 from .failures import Exit, Failure
 from .shell import Shell
 
-BASE_URL = "KLING_BASE_URL"
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -77,7 +77,6 @@ async def _serve(
         shell.line(f"A Kling listens on {running.url}; Ctrl-C stops it. In another terminal:")
         for name, value in ((BASE_URL, running.url), (ACCESS_KEY, access_key), (SECRET_KEY, secret_key)):
             shell.line(f"export {name}={shlex.quote(value)}")
-        shell.out.file.flush()
         await stop.wait()
         shell.note(f"stopped; calls answered: {len(running.requests)}, tasks made: {len(running.tasks)}")
     finally:

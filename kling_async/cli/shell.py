@@ -5,7 +5,9 @@ Text from outside is never taken for markup, and never reaches the terminal with
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Mapping
 
@@ -22,11 +24,12 @@ _PLAIN_WIDTH = 1000  # a file or a pipe has no edge at which an id would have to
 
 
 def _stdout() -> Console:
-    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    stream = sys.stdout or io.StringIO()  # None where the stream was closed before we began
+    return Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
 
 
 def _stderr() -> Console:
-    return Console(file=sys.stderr, highlight=False)
+    return Console(file=sys.stderr or io.StringIO(), highlight=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -40,10 +43,12 @@ class Shell:
     def line(self, text: str) -> None:
         """A line of the result, never wrapped."""
         self.out.print(Text(plain(text)), soft_wrap=True)
+        self.out.file.flush()  # a full disk is to be noticed here, not when the interpreter ends
 
     def show(self, what: RenderableType) -> None:
         """A table of the result."""
         self.out.print(what)
+        self.out.file.flush()
 
     def object(self, what: Mapping[str, object]) -> None:
         """A JSON object on a line of its own; for `--json`."""
@@ -64,6 +69,20 @@ class Shell:
         if again:
             self.command("Take it up again with:", again)
         return failure.exit
+
+    def unwritten(self, error: OSError, *, ref: TaskRef | None = None, again: str | None = None) -> Exit:
+        """Say on stderr, with `--json` too, what stdout could not take; a reader who left early is not worth a word."""
+        if sys.stdout is not None:  # or its buffer would fail once more when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if ref is not None or not isinstance(error, BrokenPipeError):
+            reason = error.strerror or type(error).__name__
+            self.err.print(
+                panel(Failure(type=type(error).__name__, title="The output cannot be written", message=reason))
+            )
+        for line in [ref.to_json() if ref else None, again]:
+            if line:
+                self.err.print(Text(plain(line)), soft_wrap=True)
+        return Exit.ERROR
 
     def command(self, why: str, line: str) -> None:
         """A command to copy; outside of any frame and never wrapped."""

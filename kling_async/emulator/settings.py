@@ -24,8 +24,8 @@ class Settings:
     units: Mapping[str, Decimal]
     speed: float = attrs.field(validator=attrs.validators.gt(0))
     seed: int
-    refused_words: Collection[str]
-    risky_words: Collection[str]
+    refused_words: Collection[str] = attrs.field(validator=attrs.validators.not_(attrs.validators.instance_of(str)))
+    risky_words: Collection[str] = attrs.field(validator=attrs.validators.not_(attrs.validators.instance_of(str)))
     quirks: bool
     unknown_model: Literal[1201, 1203] = attrs.field(validator=attrs.validators.in_((1201, 1203)))
     newest_first: bool
@@ -35,7 +35,13 @@ class Settings:
 
 def pools(given: Mapping[str, int | Decimal | str] | None, option: str) -> Mapping[str, Decimal]:
     """Amounts by pool; an unknown pool would be an option without effect."""
-    amounts = {pool: Decimal(amount) for pool, amount in (given or {}).items()}
+    try:
+        amounts = {pool: Decimal(amount) for pool, amount in (given or {}).items()}
+    except (ArithmeticError, TypeError, ValueError):
+        raise ValueError(f"{option} must be numbers by pool, got {given!r}") from None
+    negative = sorted(pool for pool, amount in amounts.items() if not amount.is_finite() or amount < 0)
+    if negative:
+        raise ValueError(f"{option} must be finite and not negative, as for {', '.join(negative)}")
     unknown = sorted(set(amounts) - POOLS)
     if unknown:
         raise ValueError(f"{option} names {', '.join(map(repr, unknown))}; the pools are {', '.join(sorted(POOLS))}")

@@ -159,6 +159,14 @@ def credentials(
     raise MissingCredentials(f"no credentials: set {ACCESS_KEY} and {SECRET_KEY}, or {API_KEY}")
 
 
+def _keys(given: object) -> Keys | InvalidRequest:
+    # The error is returned, not raised: what a provider gave may be the bare key, and this frame holds it.
+    if isinstance(given, AccessKey | ApiKey):
+        return given
+    rule = f"must return AccessKey(...) or ApiKey(...), not {type(given).__name__}"
+    return InvalidRequest("credentials", rule, Hidden())
+
+
 @attrs.define(eq=False)
 class Authorizer:
     """Hands out the current bearer value, and hides everything secret in a text."""
@@ -182,11 +190,9 @@ class Authorizer:
             return self.current or await self._renewed()
 
     async def _renewed(self) -> Secret:
-        keys: object = self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source()
-        if not isinstance(keys, AccessKey | ApiKey):
-            kind = type(keys).__name__
-            del keys  # it may be the bare key, and this frame goes into the traceback
-            raise InvalidRequest("credentials", f"must return AccessKey(...) or ApiKey(...), not a {kind}", Hidden())
+        keys = _keys(self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source())
+        if isinstance(keys, InvalidRequest):
+            raise keys
         self._since = now = self.clock()
         token, self._until = keys.bearer(now)
         self._token, self._seen = token, (*keys.secrets(), token)

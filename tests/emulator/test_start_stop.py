@@ -131,3 +131,20 @@ async def test_a_client_of_a_fast_emulator_looks_as_often_as_its_tasks_are_fast(
         pace = fast.client()._inside.polling.max_lag, real.client()._inside.polling.max_lag
 
     assert (0.1, None) == pace
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"slots": {"video": -1}},
+        {"units": {"image": -5}},
+        {"slots": {"video": "x"}},
+        {"units": {"image": "NaN"}},
+        {"refused_words": "abc"},
+        {"risky_words": "abc"},
+    ],
+)
+def test_an_option_that_makes_no_sense_is_said_at_construction(options: dict[str, Any]) -> None:
+    """Not at the first call, and not by another behaviour."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Emulator(**options)

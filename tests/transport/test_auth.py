@@ -7,6 +7,7 @@ import copy
 import logging
 import pickle
 import traceback
+from typing import Any
 
 import jwt
 import pytest
@@ -208,6 +209,9 @@ TROUBLES = [
     Reply(silent=True),
     Reply(b"{", 200, length=100),
     Reply(b"", 302, {"Location": "https://x.example/"}),
+    Reply(b"x", 200, {"Content-Length": "-5"}),
+    Reply(b"x", 200, {"Content-Encoding": "br"}),
+    Reply(b"x", 200, {"X-Long": "y" * 20_000}),
 ]
 
 
@@ -249,3 +253,62 @@ async def test_no_secret_in_the_traceback_of_a_cancelled_call() -> None:
             assert token is not None
             assert token.reveal() not in report
             assert SECRET not in report
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"access_key": ACCESS, "secret_key": SECRET, "base_url": "http://evil.example"},
+        {"access_key": ACCESS, "secret_key": f"{SECRET} with a space"},
+        {"api_key": STATIC, "timeout": -1},
+        {"api_key": STATIC, "access_key": ACCESS, "secret_key": SECRET},
+        {"credentials": STATIC},
+        {"credentials": ApiKey(STATIC), "api_key": STATIC},
+    ],
+)
+def test_no_secret_in_the_traceback_of_a_client_that_cannot_be_made(keys: dict[str, Any]) -> None:
+    """Neither in the error nor in a local of ours."""
+    with pytest.raises(InvalidRequest) as caught:
+        KlingClient(**keys)
+
+    report = everything(caught.value)
+    assert [] == [secret for secret in (ACCESS, SECRET, STATIC) if secret in report]
+
+
+@pytest.mark.parametrize("given", [STATIC, 5, None, object()])
+async def test_a_provider_that_returns_no_keys_is_named_and_its_answer_is_not(given: object) -> None:
+    """A provider that hands out the bare key makes an error without it."""
+
+    async def vault() -> Any:
+        return given
+
+    async with KlingClient(credentials=vault, base_url="http://127.0.0.1:9") as kling:
+        with pytest.raises(InvalidRequest, match="credentials") as caught:
+            await kling.images.generate.get("1")
+
+    assert STATIC not in everything(caught.value)
+
+
+async def test_a_key_that_cannot_sign_is_refused_without_being_shown() -> None:
+    """PyJWT refuses what looks like a key of another kind."""
+    secret = "ssh-rsa" + "A" * 60 + "-canary"
+    async with KlingClient(credentials=AccessKey(ACCESS, secret), base_url="http://127.0.0.1:9") as kling:
+        with pytest.raises(InvalidRequest, match="secret_key") as caught:
+            await kling.images.generate.get("1")
+
+    assert secret not in everything(caught.value)
+
+
+async def test_a_vault_is_asked_once_however_many_calls_need_it() -> None:
+    """Fifty calls at the start are one question."""
+    asked = list[int]()
+
+    async def vault() -> ApiKey:
+        asked.append(1)
+        await asyncio.sleep(0)
+        return ApiKey(STATIC)
+
+    async with Vendor(said(row())) as vendor, KlingClient(credentials=vault, base_url=vendor.url) as kling:
+        await asyncio.gather(*(kling.images.generate.get("1") for _ in range(50)))
+
+    assert [1] == asked

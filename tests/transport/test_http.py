@@ -13,6 +13,7 @@ from kling_async import (
     ApiError,
     ClientClosed,
     ConnectionFailed,
+    ContentRefused,
     InvalidRequest,
     KlingClient,
     RequestTimeout,
@@ -307,3 +308,75 @@ def test_a_time_out_that_is_no_time_is_refused(timeout: object) -> None:
         KlingClient(api_key=API_KEY, timeout=timeout)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     assert "timeout" == caught.value.field
+
+
+async def test_a_borrowed_session_that_raises_for_status_changes_nothing() -> None:
+    """The code is read all the same."""
+    async with Vendor(refused(1301, 400, "no")) as vendor, aiohttp.ClientSession(raise_for_status=True) as session:
+        async with KlingClient(api_key=API_KEY, base_url=vendor.url, session=session) as kling:
+            with pytest.raises(ContentRefused):
+                await kling.images.generate(prompt="x")
+
+
+async def test_a_hook_that_fails_after_the_create_does_not_take_the_id_along(caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody else's exception passes, with the id in a note and in the log."""
+    trace = aiohttp.TraceConfig()
+
+    async def broken(*_: object) -> None:
+        raise ValueError("the metrics backend is down")
+
+    trace.on_request_end.append(broken)
+    async with Vendor(said(row())) as vendor, aiohttp.ClientSession(trace_configs=[trace]) as session:
+        async with KlingClient(api_key=API_KEY, base_url=vendor.url, session=session) as kling:
+            with pytest.raises(ValueError, match="metrics") as caught:
+                await kling.images.generate(prompt="x")
+
+    external = vendor.seen[0].json["external_task_id"]
+    assert external in "".join(caught.value.__notes__)
+    assert external in caplog.text
+
+
+async def test_a_created_task_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever drops the handle can still find the task."""
+    caplog.set_level("INFO")
+    async with Vendor(said(row())) as vendor, a_client(vendor) as kling:
+        handle = await kling.images.generate(prompt="x")
+
+    assert str(handle.external_task_id) in caplog.text
+
+
+@pytest.mark.looptime
+async def test_closing_ends_a_pause_between_attempts() -> None:
+    """Nobody waits two minutes for a client that is closed."""
+    clock = asyncio.get_running_loop().time
+    limited = Reply(json.dumps({"code": 1302, "message": "slow"}).encode(), 429, {"Retry-After": "100"})
+    async with Vendor(limited) as vendor, a_client(vendor, retry=Retry()) as kling:
+        asking = asyncio.ensure_future(kling.images.generate.get("1"))
+        await asyncio.sleep(5)
+        start = clock()
+        await kling.close()
+        with pytest.raises(ClientClosed):
+            await asking
+
+        assert clock() - start < 2
+
+
+def test_a_client_in_a_second_loop_says_what_is_wrong() -> None:
+    """It is not the vendor's fault."""
+
+    async def ask(kling: KlingClient) -> None:
+        await kling.images.generate.get("1")
+
+    async def first() -> KlingClient:
+        async with Vendor(said(row())) as vendor:
+            kling = KlingClient(api_key=API_KEY, base_url=vendor.url)
+            await ask(kling)
+            session = kling._inside.engine.http._session
+            assert session is not None
+            await session.close()
+            return kling
+
+    kling = asyncio.run(first())
+
+    with pytest.raises(RuntimeError, match="one per loop"):
+        asyncio.run(ask(kling))
