@@ -235,7 +235,8 @@ class KlingClient:
                 own, files = await _files(items[at])
             finally:
                 start = await starts[at] if given else 0
-                starts[at + 1].set_result(start + len(files))
+                if not starts[at + 1].done():  # cancelled, where everything is being cancelled
+                    starts[at + 1].set_result(start + len(files))
             base = given or own
             if not given:
                 start, taken[base] = taken[base], taken[base] + len(files)

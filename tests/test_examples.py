@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,33 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from kling_async.emulator import ACCESS_KEY, SECRET_KEY
+from tests.support.process import emulator_process
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PROGRAMS = sorted(set(EXAMPLES.glob("*.py")) - set(EXAMPLES.glob("test_*.py")))
-SERVER = """
-import asyncio
-from kling_async.emulator import Emulator
-async def main():
-    async with Emulator(speed=200) as emulator:
-        print(emulator.url, flush=True)
-        await asyncio.Event().wait()
-asyncio.run(main())
-"""
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[Mapping[str, str]]:
     """An emulator in another process, and the variables that lead to it."""
-    server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        keys = {"KLING_ACCESS_KEY": ACCESS_KEY, "KLING_SECRET_KEY": SECRET_KEY, "KLING_BASE_URL": url}
-        yield {**os.environ, **keys}
-    finally:
-        server.kill()
-        server.communicate()
+    with emulator_process() as environment:
+        yield environment
 
 
 @pytest.mark.parametrize("example", PROGRAMS, ids=lambda path: path.stem)

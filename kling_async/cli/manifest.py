@@ -68,7 +68,7 @@ def parse(texts: Iterable[str]) -> tuple[Line, ...]:
 def _line(where: str, text: str) -> Line:
     try:
         given = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(where, f"must be JSON ({error})", text) from None
     match given:
         case {"custom_id": str(custom_id), "endpoint": str(endpoint), "body": {**fields}} if given.keys() == _KEYS:

@@ -133,7 +133,7 @@ def _json(name: str, text: str) -> object:
             raise InvalidRequest(option(name), f"the file after @ cannot be read ({trouble})", text) from None
     try:
         return json.loads(source)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(option(name), f"must be JSON, or @FILE with JSON in it ({error})", text) from None
 
 

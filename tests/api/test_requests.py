@@ -50,13 +50,13 @@ def test_requests_with_equal_fields_are_equal() -> None:
 def test_request_is_frozen() -> None:
     """What was checked cannot be changed afterwards, neither by name nor through the mapping it came from."""
     extra: dict[str, object] = {"seed": 7}
-    made = GenerateImage(prompt="a fox", extra=extra)
+    made: Any = GenerateImage(prompt="a fox", extra=extra)
 
     extra["seed"] = 8
 
     assert 7 == made.extra["seed"]
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        made.prompt = "a cat"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+        made.prompt = "a cat"
 
 
 def changed(made: Any, **changes: object) -> Any:

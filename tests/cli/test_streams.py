@@ -10,31 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from kling_async.emulator import ACCESS_KEY, SECRET_KEY
+from tests.support.process import emulator_process
 
-SERVER = """
-import asyncio
-from kling_async.emulator import Emulator
-async def main():
-    async with Emulator(speed=200) as emulator:
-        print(emulator.url, flush=True)
-        await asyncio.Event().wait()
-asyncio.run(main())
-"""
 KLING = [sys.executable, "-c", "import sys; from kling_async.cli import main; sys.exit(main())"]
 
 
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     """An emulator in another process, and the variables that lead to it."""
-    server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        yield {**os.environ, "KLING_ACCESS_KEY": ACCESS_KEY, "KLING_SECRET_KEY": SECRET_KEY, "KLING_BASE_URL": url}
-    finally:
-        server.kill()
-        server.communicate()
+    with emulator_process() as environment:
+        yield environment
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

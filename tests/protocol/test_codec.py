@@ -29,7 +29,8 @@ def without_orjson() -> ModuleType:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     real = sys.modules.get("orjson")
-    sys.modules["orjson"] = None  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+    modules: dict[str, Any] = sys.modules
+    modules["orjson"] = None  # which is how Python is told that there is none
     try:
         spec.loader.exec_module(module)
     finally:

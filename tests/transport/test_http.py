@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from typing import Any
 
 import aiohttp
 import pytest
@@ -302,10 +303,10 @@ async def test_the_path_below_a_base_url_is_kept_and_ids_are_encoded() -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), "5", True])
-def test_a_time_out_that_is_no_time_is_refused(timeout: object) -> None:
+def test_a_time_out_that_is_no_time_is_refused(timeout: Any) -> None:
     """Zero and infinity are not what anybody means."""
     with pytest.raises(InvalidRequest) as caught:
-        KlingClient(api_key=API_KEY, timeout=timeout)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        KlingClient(api_key=API_KEY, timeout=timeout)
 
     assert "timeout" == caught.value.field
 
