@@ -196,7 +196,8 @@ class KlingClient:
         """
         Yield each handle once its task has ended, well or badly, in the order seen; then `await` costs nothing.
 
-        Takes thousands of handles without a task for each. Raises what `TaskHandle.wait` raises about the account.
+        A handle the vendor will not talk about is yielded as well, and `await` says why. Takes thousands of handles
+        without a task for each. Raises what `TaskHandle.wait` raises about the account or the client.
         """
         return as_completed(handles)
 
