@@ -604,3 +604,22 @@ async def test_a_time_out_that_is_no_time_is_refused(timeout: float) -> None:
 
     with pytest.raises(InvalidRequest, match="timeout"):
         await handle.wait(timeout=timeout)
+
+
+async def test_a_new_trouble_after_a_recovery_begins_with_a_short_pause() -> None:
+    """Old failures are forgotten once the vendor has answered."""
+    world = World(Polling(max_lag=1))
+    handle = world.handle("a", ends=300)
+    waiting = asyncio.ensure_future(handle.wait())
+    world.troubles = [ServerError("down", code=5001, status=503)]
+    await asyncio.sleep(60)
+    world.troubles = []
+    await asyncio.sleep(60)
+    world.troubles = [ServerError("down", code=5001, status=503)]
+    await asyncio.sleep(1.05)
+    failed_at = world.asked[-1][0]
+    world.troubles = []
+    await waiting
+
+    again = min(at for at, _ in world.asked if at > failed_at)
+    assert again - failed_at <= 1
