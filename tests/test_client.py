@@ -224,3 +224,31 @@ async def test_an_endpoint_shows_its_real_parameters(kling: KlingClient) -> None
 
     assert "prompt" == parameters[0]
     assert ["callback_url", "external_task_id", "extra"] == parameters[-3:]
+
+
+async def test_a_close_that_is_cancelled_still_closes_every_connection(tmp_path: Path) -> None:
+    """Nothing is left open that would warn later, which fails a test here."""
+    async with Emulator(speed=1000) as emulator:
+        kling = emulator.client()
+        await kling.download(await kling.images.generate(prompt="x"), tmp_path)
+
+        closing = asyncio.ensure_future(kling.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+
+        assert kling.closed
+        assert kling._downloader._session is None
+
+
+async def test_waiting_on_a_closed_client_leaves_no_listener_behind() -> None:
+    """However often it is tried."""
+    kling = KlingClient(api_key=API_KEY)
+    handle = kling.images.generate.attach("1")
+    await kling.close()
+
+    for _ in range(3):
+        with pytest.raises(ClientClosed):
+            await handle
+
+    assert not handle._listeners

@@ -41,7 +41,10 @@ def test_a_reference_survives_json(endpoint: str, task_id: str | None, external:
         '{"endpoint": "x", "task_id": 5}',
         '{"endpoint": "x", "task_id": "1", "created_at": "yesterday"}',
         '{"endpoint": "x", "task_id": "1", "created_at": 7}',
+        '{"endpoint": "x", "task_id": "1", "created_at": "2026-03-28T12:00:00"}',
+        "[" * 100_000,
     ],
+    ids=lambda text: text[:60],
 )
 def test_anything_else_is_no_reference(text: str) -> None:
     """A clear refusal, not a KeyError."""
