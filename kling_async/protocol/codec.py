@@ -1,7 +1,7 @@
 """attrs <-> JSON. Tolerant of what the vendor sends, exact in what it is sent.
 
-Null and the empty string count as missing, as they do with the vendor; unknown keys are left alone; numbers written as
-text become numbers. Requests are sent with the fields that were set and no others, so that defaults stay the vendor's.
+Null, the empty string and the empty object count as missing; unknown keys are left alone; numbers written as text
+become numbers. Requests are sent with the fields that were set and no others, so that defaults stay the vendor's.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from ..errors import InvalidRequest, ResponseError
 from ..media.inputs import Embedded
+from ..models.wire import SENT_AS
 from .call import Body, Json
 
 T = TypeVar("T")
@@ -136,15 +137,20 @@ def _sendable(value: object) -> bool:
 
 
 def _structure_attrs(kind: type[T]) -> Callable[[object, type[T]], T]:
-    build = make_dict_structure_fn(kind, _results, _cattrs_detailed_validation=False)
+    named: dict[str, Any] = {
+        field.name: override(rename=field.metadata[SENT_AS])
+        for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind))
+        if SENT_AS in field.metadata
+    }
+    build = make_dict_structure_fn(kind, _results, _cattrs_detailed_validation=False, **named)
 
     def structure(data: object, _: type[T]) -> T:
         if not isinstance(data, dict):
             raise TypeError(f"expected an object, got {type(data).__name__}")
         given = cast("dict[str, object]", data)
         values = given.values()
-        if None in values or "" in values:
-            given = {name: value for name, value in given.items() if value is not None and value != ""}
+        if None in values or "" in values or {} in values:
+            given = {name: value for name, value in given.items() if value is not None and value not in ("", {})}
         return build(given, kind)
 
     return structure
@@ -188,6 +194,34 @@ def _structure_number(value: object, _: type[float]) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _structure_whole(value: object, _: type[int]) -> int:
+    number = decimal(value)
+    if number is None or number != number.to_integral_value():
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return int(number)
+
+
+def _structure_switch(value: object, _: type[bool]) -> bool:
+    known = value.lower() if isinstance(value, str) else value
+    if known in (True, "true"):
+        return True
+    if known in (False, "false"):
+        return False
+    raise ValueError(f"expected true or false, got {value!r}")
+
+
+def _lenient(strict: Callable[[object, type[T]], T], kind: type[T]) -> Callable[[object, object], T | None]:
+    """What may be missing may also be odd: no result is worth losing for a number beside it."""
+
+    def structure(value: object, _: object) -> T | None:
+        try:
+            return strict(value, kind)
+        except ValueError:
+            return None
+
+    return structure
+
+
 def _structure_decimal(value: object, _: type[Decimal]) -> Decimal | None:
     return decimal(value)
 
@@ -201,6 +235,10 @@ _results.register_structure_hook_factory(attrs.has, _structure_attrs)
 _results.register_structure_hook_factory(_is_tuple, _structure_tuple)
 _results.register_structure_hook(str, _structure_text)
 _results.register_structure_hook(float, _structure_number)
+_results.register_structure_hook(int, _structure_whole)
+_results.register_structure_hook(bool, _structure_switch)
+_results.register_structure_hook(cast("Any", int | None), _lenient(_structure_whole, int))
+_results.register_structure_hook(cast("Any", bool | None), _lenient(_structure_switch, bool))
 _results.register_structure_hook(Decimal, _structure_decimal)
 
 _requests = Converter()

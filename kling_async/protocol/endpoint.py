@@ -141,6 +141,7 @@ class TaskSpec(Generic[P, Q, R]):
             id=task_id,
             status=status,
             result=result,
+            endpoint=self.name,
             external_task_id=external if isinstance(external, str) and external else None,
             message=message if isinstance(message, str) else "",
             created_ms=milliseconds(row.get("created_at")),

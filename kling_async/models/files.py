@@ -1,0 +1,131 @@
+"""Files on the vendor's hosts: a link, what lies behind it, when it ends. A link is as good as a key, and is not shown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+Kind: TypeAlias = Literal["image", "video", "audio"]
+KINDS: Final[frozenset[str]] = frozenset({"image", "video", "audio"})
+"""What a file can be."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SIGNED: Final = (("Expires", 10), ("ksTime", 16))
+"""The parameters that say when a link ends, in Unix seconds, and the base of their digits."""
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Unix milliseconds as an aware moment; None for what no calendar has."""
+    try:
+        return None if milliseconds is None else EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
+
+
+class File(Protocol):
+    """A file on the vendor's hosts, kept there for 30 days after the task."""
+
+    kind: ClassVar[Kind]
+    """What the file must turn out to be."""
+
+    @property
+    def url(self) -> str:
+        """Signed; fetch it with the query untouched and without credentials."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the link ends, as it says itself; aware. None where it says nothing."""
+        ...
+
+
+class Result(Protocol):
+    """What a finished task made."""
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Everything there is to download, in the vendor's order."""
+        ...
+
+
+def expiry(url: str) -> datetime | None:
+    """When a signed link ends, in either of the two styles the vendor signs; None for any other link."""
+    try:
+        given = dict(parse_qsl(urlsplit(url).query))
+    except ValueError:
+        return None
+    for name, base in SIGNED:
+        try:
+            return EPOCH + timedelta(seconds=int(given[name], base))
+        except (KeyError, ValueError, OverflowError):
+            continue
+    return None
+
+
+def plain(url: str | None) -> str:
+    """How a link is shown: a signed one is as good as a key for 30 days, so where it leads, not what opens it."""
+    if url is None:
+        return "None"
+    address, query, _ = url.partition("?")
+    return repr(f"{address}?***" if query else url)
+
+
+class Linked:
+    """What files share: a link that may say when it ends."""
+
+    __slots__ = ()
+
+    url: str
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the link ends, as it says itself; aware. None where it says nothing: 30 days after the task ended."""
+        return expiry(self.url)
+
+
+@attrs.frozen(kw_only=True)
+class Image(Linked):
+    """One picture."""
+
+    kind: ClassVar[Kind] = "image"
+
+    url: str = attrs.field(repr=plain)
+    index: int = 0
+    """Counts from 0."""
+    watermark_url: str | None = attrs.field(default=None, repr=plain)
+    """The watermarked rendition, where `watermark_info` asked for one."""
+
+
+@attrs.frozen(kw_only=True)
+class Video(Linked):
+    """One video."""
+
+    kind: ClassVar[Kind] = "video"
+
+    url: str = attrs.field(repr=plain)
+    id: str | None = None
+    """Globally unique; later calls take it as `video_id` for 30 days."""
+    duration: float | None = None
+    """Seconds, possibly fractional."""
+    watermark_url: str | None = attrs.field(default=None, repr=plain)
+    """The watermarked rendition, where `watermark_info` asked for one."""
+    session_id: str | None = None
+    """The editing session it came from; `multi_elements` only."""
+    seed: str | None = None
+    """What chance began with; `extend` only, and only in documents of 2025."""
+
+
+@attrs.frozen(kw_only=True)
+class Audio(Linked):
+    """One sound file."""
+
+    kind: ClassVar[Kind] = "audio"
+
+    url: str = attrs.field(repr=plain)
+    id: str | None = None
+    """Later calls take that of a speech as `audio_id` for 30 days."""
+    duration: float | None = None
+    """Seconds, possibly fractional."""

@@ -1,0 +1,11 @@
+"""How a field is called in the vendor's answers, where our name for it differs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SENT_AS: Final = "sent_as"
+"""Key in the metadata of an attrs field; its value is the vendor's name."""
+
+UNITS: Final = {SENT_AS: "final_unit_deduction"}
+"""Units charged, which are `units` everywhere with us."""
