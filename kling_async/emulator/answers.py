@@ -7,28 +7,31 @@ is found. Without, they are what live calls showed most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 from uuid import UUID
 
 from .clock import milliseconds
-from .endpoints import Endpoint
-from .media import PictureWork, VideoWork, Work
+from .documents import is_array, is_object
+from .endpoint import Endpoint
+from .media import Work
 from .prices import as_text
 from .refusals import Refusal
-from .results import entries, result_list
+from .results import Result
 from .tasks import EmulatedTask
+from .world import World
 
 MISSING: Final = object()
-LIST: Final = object()
-"""Stands for the name of the result list, which differs by endpoint."""
+EVERY_LIST: Final = object()
+"""Stands for the names of the result lists, which differ by endpoint."""
 
 AS_IT_IS: Final = object()
 
 # The first of each is what the emulator says without quirks.
 TASK_INFO: Final[tuple[Any, ...]] = (AS_IT_IS, MISSING, {}, {"external_task_id": None})
-EMPTY_RESULT: Final[tuple[Any, ...]] = ({}, MISSING, {LIST: []}, {LIST: None})
+EMPTY_RESULT: Final[tuple[Any, ...]] = ({}, MISSING, {EVERY_LIST: []}, {EVERY_LIST: None})
+OTHER_LIST: Final[tuple[Any, ...]] = (MISSING, [], None)
 EMPTY_PAGE: Final[tuple[Any, ...]] = ([], None)
 ARRAY_OF_ONE: Final = (False, True)
 NO_MESSAGE: Final = ("", MISSING, None)
@@ -39,11 +42,11 @@ NO_WATERMARK: Final = (MISSING, None, "")
 class Answers:
     """Writes answers. Its randomness is its own, so that what is told never changes what happens."""
 
-    def __init__(self, *, random: Random, quirks: bool, link: Callable[[EmulatedTask, Work], str]) -> None:
+    def __init__(self, *, random: Random, quirks: bool, world: World) -> None:
         self._random = random
         self._quirks = quirks
-        self._link = link
-        self._finished: dict[str, list[dict[str, Any]]] = {}
+        self._world = world
+        self._finished: dict[str, Result] = {}
 
     def success(self, data: Any) -> dict[str, Any]:
         """The envelope of a call that went well."""
@@ -53,12 +56,12 @@ class Answers:
         """The envelope of a call that was refused; it has no data."""
         return {"code": refusal.code, "message": refusal.message, "request_id": self._request_id()}
 
-    def created(self, task: EmulatedTask) -> dict[str, Any]:
+    def created(self, endpoint: Endpoint, task: EmulatedTask) -> dict[str, Any]:
         """What a create call tells about its task."""
         return {
             "task_id": task.task_id,
             "task_status": "submitted",
-            **self._task_info(task),
+            **self._told_at_once(endpoint, task),
             "created_at": milliseconds(task.course.created),
             "updated_at": milliseconds(task.course.created),
         }
@@ -82,7 +85,7 @@ class Answers:
             "task_id": task.task_id,
             "task_status": status,
             "task_status_msg": message,
-            **self._task_info(task),
+            **self._task_info(task, endpoint.task_info(task, self._world)),
             "watermark_info": self._watermark(endpoint, task),
             "final_unit_deduction": units,
             "created_at": milliseconds(task.course.created),
@@ -91,10 +94,17 @@ class Answers:
         }
         return _present(told)
 
-    def _task_info(self, task: EmulatedTask) -> dict[str, Any]:
+    def _told_at_once(self, endpoint: Endpoint, task: EmulatedTask) -> dict[str, Any]:
+        if endpoint.created_tells is not None and self._vary((False, True)):
+            return {endpoint.created_tells: task.body[endpoint.created_tells]}
+        return self._task_info(task, {})
+
+    def _task_info(self, task: EmulatedTask, more: Mapping[str, Any]) -> dict[str, Any]:
         info = {} if task.external_task_id is None else {"external_task_id": task.external_task_id}
         variation = self._vary(TASK_INFO)
-        return _present({"task_info": info if variation is AS_IT_IS else variation})
+        if variation is AS_IT_IS or more:
+            return {"task_info": {**info, **more}}
+        return _present({"task_info": variation})
 
     def _watermark(self, endpoint: Endpoint, task: EmulatedTask) -> Any:
         if not endpoint.watermark:
@@ -103,26 +113,39 @@ class Answers:
         return {"enabled": asked.get("enabled", False)}
 
     def _result(self, endpoint: Endpoint, task: EmulatedTask, *, done: bool) -> Any:
-        name = result_list(endpoint.kind)
         if not done:
             empty = self._vary(EMPTY_RESULT)
-            return {name: empty[LIST]} if empty is not MISSING and LIST in empty else empty
-        told = self._linked(endpoint, task)
-        if endpoint.watermark:
-            told = [_present({"watermark_url": self._vary(NO_WATERMARK), **entry}) for entry in told]
-        return {name: told}
+            every = empty is not MISSING and EVERY_LIST in empty
+            return dict.fromkeys(endpoint.lists, empty[EVERY_LIST]) if every else empty
+        finished = self._linked(endpoint, task)
+        told = {
+            name: [self._entry(endpoint, entry) for entry in finished.lists[name]]
+            if name in finished.lists
+            else self._vary(OTHER_LIST)
+            for name in endpoint.lists
+        }
+        return _present({**finished.beside, **told})
 
-    def _linked(self, endpoint: Endpoint, task: EmulatedTask) -> list[dict[str, Any]]:
-        """The entries of a finished task with links in them; remembered, because signing is what a long page costs."""
+    def _entry(self, endpoint: Endpoint, entry: Mapping[str, Any]) -> dict[str, Any]:
+        told = {
+            field: self._vary(endpoint.variations[field])(value) if field in endpoint.variations else value
+            for field, value in entry.items()
+        }
+        return _present({"watermark_url": self._vary(NO_WATERMARK), **told} if endpoint.watermark else told)
+
+    def _linked(self, endpoint: Endpoint, task: EmulatedTask) -> Result:
+        """The result of a finished task with links in it; remembered, because signing is what a long page costs."""
         if task.task_id not in self._finished:
-            self._finished[task.task_id] = [
-                {
-                    key: self._link(task, value) if isinstance(value, PictureWork | VideoWork) else value
-                    for key, value in entry.items()
-                }
-                for entry in entries(endpoint.kind, task)
-            ]
+            result = endpoint.make(task, self._world)
+            self._finished[task.task_id] = Result(self._with_links(result.lists, task.course.ended), result.beside)
         return self._finished[task.task_id]
+
+    def _with_links(self, value: Any, made: float) -> Any:
+        if is_object(value):
+            return {key: self._with_links(item, made) for key, item in value.items()}
+        if is_array(value):
+            return [self._with_links(item, made) for item in value]
+        return self._world.link(value, made) if isinstance(value, Work) else value
 
     def _vary(self, variations: tuple[Any, ...]) -> Any:
         """One of the variations; always the first without quirks."""

@@ -8,18 +8,18 @@ Tolerated: empty values (they count as absent), "true" for true, a number for a 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 from jsonschema.exceptions import ValidationError
 
 from .documents import BodySchema, Schema, is_array, is_object, required_field
-from .endpoints import Endpoint
-from .inputs import Picture, PictureStore, is_address, read_picture
+from .endpoint import Form
+from .inputs import Picture, PictureStore, is_address, read_picture, read_sound
 from .lifecycle import BAD_PIXELS
 from .refusals import Refusal, invalid, missing
+from .world import World
 
 # Defaults that rules, prices and media ask for. The others would make an absent field look given.
 DECIDING: Final = ("model_name", "multi_shot", "sound", "mode", "duration", "aspect_ratio", "n", "resolution")
@@ -53,30 +53,44 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def check(endpoint: Endpoint, raw: Mapping[str, Any], *, unknown_model: int, store: PictureStore) -> Accepted:
+def check(form: Form, raw: Mapping[str, Any], *, unknown_model: int, store: PictureStore, world: World) -> Accepted:
     """The accepted body, or the first refusal."""
-    schema = endpoint.schema
+    schema = form.schema
     given = _tolerate(schema, raw, schema.schema)
     for error in schema.errors(given):
         raise _refusal(error, unknown_model)
     defaults = {key: schema.defaults[key] for key in DECIDING if key in schema.defaults}
     body = defaults | given
-    for rule in endpoint.rules:
+    for rule in form.rules:
         if rule.broken(body):
             raise Refusal(1201, rule.text(body))
+    pictures, late = _uploads(form, body, store)
+    for state_check in form.checks:
+        message = state_check(body, world)
+        if message is not None:
+            raise Refusal(1201, message)
+    return Accepted(body, pictures, late)
+
+
+def _uploads(form: Form, body: dict[str, Any], store: PictureStore) -> tuple[dict[str, Picture], str | None]:
+    """The pictures that came as Base64, by their place, and why the task will fail; sounds are only looked at."""
     pictures: dict[str, Picture] = {}
     late = None
-    for field in endpoint.pictures:
-        for place, holder, key in _values(body, field):
+    for field in form.pictures:
+        for place, holder, key in _values(body, field.place):
             if is_address(holder[key]):
                 continue
             picture, content = read_picture(holder[key])
             store.keep(picture, content)
             pictures[place] = picture
             holder[key] = f"sha256:{picture.sha256}"  # a task is kept for long, its upload is not
-            if not picture.pixels_are_valid(any_ratio=field in endpoint.any_ratio):
+            if not field.allows(picture):
                 late = BAD_PIXELS
-    return Accepted(body, pictures, late)
+    for sound in form.sounds:
+        for _, holder, key in _values(body, sound):
+            if not is_address(holder[key]):
+                holder[key] = f"sha256:{read_sound(holder[key])}"
+    return pictures, late
 
 
 def _tolerate(schema: BodySchema, given: Mapping[str, Any], part: Schema) -> dict[str, Any]:
@@ -108,16 +122,20 @@ def _is_empty(value: Any) -> bool:
     return value is None or value in ("", [])
 
 
-def _values(body: dict[str, Any], field: str) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Where the values of a picture field lie: name of the place, the mapping and the key that hold it."""
-    outer, _, inner = field.partition("[].")
-    if outer not in body:
+def _values(holder: Any, field: str, before: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Where the values of a field lie: name of the place, the object or array that holds one, and the key in it."""
+    step, _, rest = field.partition(".")
+    key, every = step.removesuffix("[]"), step.endswith("[]")
+    if key not in holder:
         return
-    if not inner:
-        yield field, body, field
-        return
-    for index, entry in enumerate(body[outer]):
-        yield f"{outer}[{index}].{inner}", entry, inner
+    if not every and rest:
+        yield from _values(holder[key], rest, f"{before}{key}.")
+    elif not every:
+        yield before + key, holder, key
+    else:
+        for index, entry in enumerate(holder[key]):
+            place = f"{before}{key}[{index}]"
+            yield from _values(entry, rest, f"{place}.") if rest else ((place, holder[key], index),)
 
 
 def _refusal(error: ValidationError, unknown_model: int) -> Refusal:
@@ -133,14 +151,3 @@ def _refusal(error: ValidationError, unknown_model: int) -> Refusal:
     # The text of a wrong type is not known; without the type nobody would see what is wrong with duration '5'.
     reason = f", it must be of type {error.validator_value}" if error.validator == "type" else ""
     return invalid(field or "body", error.instance, reason)
-
-
-def words_in(texts: Collection[str], words: Collection[str]) -> bool:
-    """Whether one of the words stands, whole and in any case, in one of the texts."""
-    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words for text in texts)
-
-
-def prompts_of(body: Mapping[str, Any]) -> list[str]:
-    """Every prompt a body carries, those of the shots included."""
-    shots = [shot["prompt"] for shot in body.get("multi_prompt", [])]
-    return [body["prompt"], *shots] if "prompt" in body else shots

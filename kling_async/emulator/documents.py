@@ -96,14 +96,13 @@ def body_schema(name: Name, schema: str) -> BodySchema:
 
 
 def served_document(paths: Iterable[tuple[Name, str]], url: str) -> dict[str, Any]:
-    """One OpenAPI document of the given paths (each with its ``/{id}``) and of what they reach."""
+    """One OpenAPI document of the given paths and of what they reach."""
     components: dict[str, dict[str, Any]] = {
         "securitySchemes": document("image-account")["components"]["securitySchemes"],
     }
     served: dict[str, Any] = {}
-    for name, base in paths:
-        for path in (base, base + "/{id}"):
-            served[path] = _carry(document(name)["paths"][path], name, components)
+    for name, path in paths:
+        served[path] = _carry(document(name)["paths"][path], name, components)
     return {
         "openapi": "3.1.0",
         "info": {

@@ -19,9 +19,9 @@ from urllib.parse import urlencode
 import attrs
 from aiohttp import web
 
-from .media import Rendering, VideoWork, Work
+from .lifecycle import KEEP_SECONDS
+from .media import Rendering, Work
 
-KEEP_SECONDS: Final = 30 * 24 * 3600
 KEY_PAIR: Final = "KEMULATORFILES"
 ONE_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 LONGEST_NUMBER: Final = 18
@@ -45,8 +45,8 @@ class FileShelf:
 
     def link(self, work: Work, made: float) -> str:
         """The path and query of a file, good for 30 days from when it was made."""
-        digest = hmac.new(self._key, f"{work.seed} {work.marked}".encode(), hashlib.sha256).hexdigest()
-        name = digest[:40] + (".mp4" if isinstance(work, VideoWork) else ".png")
+        digest = hmac.new(self._key, work.key.encode(), hashlib.sha256).hexdigest()
+        name = digest[:40] + work.ending
         self._files.setdefault(name, StoredFile(name, work, made))
         expires = str(int(made) + KEEP_SECONDS)
         query = {"Expires": expires, "Signature": self._signature(name, expires), "Key-Pair-Id": KEY_PAIR}

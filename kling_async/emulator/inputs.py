@@ -1,7 +1,8 @@
 """
-Pictures that come in as Base64: what they are, read from their first bytes, and a bounded store of their content.
+What comes in as Base64: pictures and sounds, read from their first bytes, and a bounded store of pictures.
 
-Refuses whatever is neither PNG nor JPEG. Never opens an address, and needs no imaging library.
+Refuses a picture that is neither PNG nor JPEG, and a sound that is not MP3, WAV, M4A or AAC. Never opens an address,
+and needs no imaging library.
 """
 
 from __future__ import annotations
@@ -23,6 +24,19 @@ RATIOS: Final = (1 / 2.5, 2.5)
 # Markers of a frame header, which tells the size: all of C0..CF that are not tables or arithmetic settings.
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
+# What a sound begins with, and where: mp3 with a tag, wav, m4a. A frame of mp3 or aac begins with a sync word.
+SOUNDS: Final = (
+    (0, b"ID3"),
+    (8, b"WAVE"),
+    (4, b"ftypM4A"),
+    (4, b"ftypmp4"),
+    (4, b"ftypisom"),
+    (4, b"ftypdash"),
+    (0, b"ADIF"),
+)
+MAX_SOUND_BYTES: Final = 5 * 1024 * 1024
+
+NOT_A_SOUND: Final = "Audio format is invalid, only mp3, wav, m4a and aac are supported"
 NOT_BASE64: Final = "File is not in a valid base64 format"
 
 
@@ -36,11 +50,22 @@ class Picture:
     size: int
     sha256: str
 
-    def pixels_are_valid(self, *, any_ratio: bool = False) -> bool:
-        """Whether the picture passes the late check of sides and ratio."""
+
+@attrs.frozen
+class PictureField:
+    """A field that takes a picture, and the late check of its pixels."""
+
+    place: str
+    """``a.b`` is the field ``b`` of the object ``a``, ``a[]`` every entry of the array ``a``."""
+    any_ratio: bool = attrs.field(default=False, kw_only=True)
+    most_side: int | None = attrs.field(default=None, kw_only=True)
+
+    def allows(self, picture: Picture) -> bool:
+        """Whether sides and ratio are within the limits."""
         least, most = RATIOS
-        ratio_ok = any_ratio or least <= self.width / self.height <= most
-        return min(self.width, self.height) >= MIN_SIDE and ratio_ok
+        ratio_ok = self.any_ratio or least <= picture.width / picture.height <= most
+        not_too_large = self.most_side is None or max(picture.width, picture.height) <= self.most_side
+        return min(picture.width, picture.height) >= MIN_SIDE and not_too_large and ratio_ok
 
 
 def is_address(text: str) -> bool:
@@ -50,16 +75,34 @@ def is_address(text: str) -> bool:
 
 def read_picture(text: str) -> tuple[Picture, bytes]:
     """The picture in a Base64 text, and its bytes; refused with 1201 if it is none."""
-    try:
-        content = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise Refusal(1201, NOT_BASE64) from error
-    if len(content) > MAX_BYTES:
-        raise Refusal(1201, "File size exceeds the limit of 10MB")
+    content = _decoded(text, MAX_BYTES, "10MB")
     kind, size = ("png", _png_size(content)) if content.startswith(PNG) else ("jpeg", _jpeg_size(content))
     if size is None or 0 in size:
         raise Refusal(1201, NOT_BASE64)
     return Picture(kind, *size, len(content), hashlib.sha256(content).hexdigest()), content
+
+
+def read_sound(text: str) -> str:
+    """The digest of the sound in a Base64 text: mp3, wav, m4a or aac; refused with 1201 if it is none."""
+    content = _decoded(text, MAX_SOUND_BYTES, "5MB")
+    if not any(content[place : place + len(magic)] == magic for place, magic in SOUNDS) and not _is_frame(content):
+        raise Refusal(1201, NOT_A_SOUND)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _decoded(text: str, most: int, told: str) -> bytes:
+    try:
+        content = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise Refusal(1201, NOT_BASE64) from error
+    if len(content) > most:
+        raise Refusal(1201, f"File size exceeds the limit of {told}")
+    return content
+
+
+def _is_frame(content: bytes) -> bool:
+    """Whether the bytes begin with the sync word of an MPEG audio frame (mp3) or an ADTS frame (aac)."""
+    return len(content) >= 2 and content[0] == 0xFF and content[1] & 0xE0 == 0xE0
 
 
 def _png_size(content: bytes) -> tuple[int, int] | None:

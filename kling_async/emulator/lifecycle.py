@@ -38,6 +38,9 @@ class Durations:
 IMAGE: Final = Durations(19, 0.33, 0.02, 60, 0.8, 4, 900)
 VIDEO: Final = Durations(125, 0.40, 0.03, 420, 0.7, 30, 3600)
 
+KEEP_SECONDS: Final = 30 * 24 * 3600
+"""How long the files of a task are kept, and the ids in its result are good as inputs."""
+
 # The share of its time that a task stands in the queue before anything is seen to happen.
 QUEUE_SHARE: Final = (0.02, 0.10)
 

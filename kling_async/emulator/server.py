@@ -19,18 +19,23 @@ from aiohttp import web
 
 from .accounts import Account
 from .answers import Answers
-from .checks import Accepted, check, prompts_of, read_json, words_in
+from .checks import Accepted, check, read_json
 from .clock import LoopClock
-from .documents import Name, served_document
-from .endpoints import ENDPOINTS, Endpoint
+from .documents import served_document
+from .endpoint import Endpoint
+from .endpoints import ENDPOINTS, TASK_PATHS
 from .files import FileShelf, refuse_token, serve
 from .inputs import PictureStore
+from .library import Library
 from .lifecycle import RISK, plan
 from .media import Studio, Work
+from .prompts import prompts_of, words_in
 from .refusals import Refusal, invalid
+from .sessions import Sessions
 from .settings import Settings
 from .tasks import EmulatedTask, TaskShelf
 from .tokens import Gate
+from .world import Product, Products, World
 
 LARGEST_BODY: Final = 160_000_000
 PAGE_NUMBERS: Final = (1, 1000, 1)
@@ -67,7 +72,16 @@ class Server:
             api_key=settings.api_key,
             clock=settings.clock,
         )
-        self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, link=self._link)
+        self._world = World(
+            tasks=self.tasks,
+            products=Products(),
+            sessions=Sessions(),
+            library=Library(),
+            now=clock.now,
+            link=self._link,
+            seed=settings.seed,
+        )
+        self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, world=self._world)
 
     def spent(self) -> Mapping[str, Decimal]:
         """Units charged up to now, by pool."""
@@ -86,8 +100,7 @@ class Server:
         response.headers["Date"] = formatdate(self._clock.date(), usegmt=True)
 
     async def _document(self, _: web.Request) -> web.Response:
-        rows: list[tuple[Name, str]] = [(endpoint.document, endpoint.path) for endpoint in ENDPOINTS]
-        return web.json_response(served_document(rows, self._origin()))
+        return web.json_response(served_document(TASK_PATHS, self._origin()))
 
     async def _file(self, request: web.Request) -> web.Response:
         refused = refuse_token(request)
@@ -98,8 +111,8 @@ class Server:
             return web.Response(status=403, text="The link is expired, or its signature is wrong.\n")
         return serve(request, file, await self.studio.rendering(file.name, file.work))
 
-    def _link(self, task: EmulatedTask, work: Work) -> str:
-        return self._origin() + self._files.link(work, task.course.ended)
+    def _link(self, work: Work, made: float) -> str:
+        return self._origin() + self._files.link(work, made)
 
     async def _call(self, request: web.Request) -> web.Response:
         try:
@@ -133,16 +146,18 @@ class Server:
         return self._answers.page(endpoint, tasks, self._clock.now())
 
     def _create(self, endpoint: Endpoint, raw: Mapping[str, Any]) -> Any:
-        accepted = check(endpoint, raw, unknown_model=self._settings.unknown_model, store=self._store)
+        accepted = check(
+            endpoint, raw, unknown_model=self._settings.unknown_model, store=self._store, world=self._world
+        )
         if words_in(prompts_of(accepted.body), self._settings.refused_words):
             raise Refusal(1301, "The content does not comply with the content safety policy")
         task = self._new_task(endpoint, accepted, self._clock.now())
-        return self._answers.created(task)
+        return self._answers.created(endpoint, task)
 
     def _new_task(self, endpoint: Endpoint, accepted: Accepted, now: float) -> EmulatedTask:
         body = accepted.body
         external_id = body.get("external_task_id")
-        weight, price = endpoint.weight(body), endpoint.price(body)
+        weight, price = endpoint.weight(body), endpoint.price(body, self._world)
         self._account.admit(endpoint.pool, weight, price, external_id, now=now)
         risky = words_in(prompts_of(body), self._settings.risky_words)
         task_id = self.tasks.next_id()
@@ -163,7 +178,17 @@ class Server:
         )
         self.tasks.put(task)
         self._account.enter(task)
+        if failure is None:
+            self._expect(endpoint, task)
         return task
+
+    def _expect(self, endpoint: Endpoint, task: EmulatedTask) -> None:
+        """Remember what a task that will succeed leaves behind; it can be found once the task has ended."""
+        for listed, entries in endpoint.make(task, self._world).lists.items():
+            for entry in entries:
+                if "id" in entry:
+                    self._world.products.put(Product(listed, entry, task.course.ended, endpoint.path, task))
+        endpoint.keep(task, self._world)
 
 
 def _route(raw_path: str) -> tuple[Endpoint, str | None]:

@@ -49,7 +49,8 @@ def test_rows_agree_with_the_documents(endpoint: Endpoint) -> None:
     assert {"get", "post"} <= set(paths[endpoint.path])
     assert "get" in paths[endpoint.path + "/{id}"]
     assert f"#/components/schemas/{endpoint.schema_name}" == body["$ref"]
-    assert {field.split("[]")[0] for field in endpoint.pictures} <= set(endpoint.schema.properties)
+    assert {re.split(r"[.\[]", field.place)[0] for field in endpoint.pictures} <= set(endpoint.schema.properties)
+    assert {re.split(r"[.\[]", place)[0] for place in endpoint.sounds} <= set(endpoint.schema.properties)
     assert ("watermark_info" in endpoint.schema.properties) == endpoint.watermark
 
 

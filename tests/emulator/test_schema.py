@@ -17,7 +17,7 @@ from schemathesis.specs.openapi import checks
 
 from kling_async.emulator import API_KEY, Emulator
 from kling_async.emulator.documents import is_array, is_object, served_document
-from kling_async.emulator.endpoints import ENDPOINTS
+from kling_async.emulator.endpoints import TASK_PATHS
 
 EXAMPLES = 25
 KEY = {"Authorization": f"Bearer {API_KEY}"}
@@ -30,7 +30,7 @@ CONTRADICTED = [
 ]
 
 schema = schemathesis.openapi.from_dict(
-    served_document([(endpoint.document, endpoint.path) for endpoint in ENDPOINTS], "http://127.0.0.1"),
+    served_document(TASK_PATHS, "http://127.0.0.1"),
     config=schemathesis.Config.from_dict(
         {
             "headers": KEY,

@@ -1,0 +1,1 @@
+"""What tasks for voices, elements and sounds make. Pure; draws nothing."""
