@@ -6,6 +6,8 @@ import base64
 import io
 import os
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kling_async import InvalidRequest
-from kling_async.media.inputs import Embedded, PictureLimits, bare, check_picture, embeds, filled, sides
+from kling_async.media.inputs import (
+    Embedded,
+    PictureLimits,
+    SoundLimits,
+    bare,
+    check_picture,
+    check_sound,
+    check_video,
+    embeds,
+    filled,
+    sides,
+)
 
 LIMITS = PictureLimits()
 ANY_RATIO = PictureLimits(min_ratio=0, max_ratio=float("inf"))
@@ -75,7 +88,7 @@ def refusal(value: Any, limits: PictureLimits = LIMITS) -> InvalidRequest:
 @pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
 def test_sides_stand_in_the_header(content: bytes) -> None:
     """Width and height are read from PNG and JPEG, whatever stands before them."""
-    assert (400, 300) == sides(io.BytesIO(content))
+    assert (400, 300) == sides(lambda start, length: content[start : start + length])
 
 
 @pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
@@ -213,6 +226,18 @@ def test_sides_and_ratio_beyond_the_limit(width: int, height: int, words: str, f
     assert words in str(refusal(a_picture(width, height, form)))
 
 
+def test_other_limits_are_told_as_they_are() -> None:
+    """Endpoints have limits of their own, and the error names those."""
+    limits = PictureLimits(max_bytes=5000, min_side=100, max_side=640, min_ratio=0.5, max_ratio=2)
+
+    assert passed(a_picture(640, 320), limits)
+    assert "at most 5,000 bytes, has 5,001" in str(refusal(PNG + b"\0" * (5001 - len(PNG)), limits))
+    assert "at most 640 pixels, has 641x400" in str(refusal(a_picture(641, 400), limits))
+    assert "at most 640 pixels, has 400x641" in str(refusal(a_picture(400, 641), limits))
+    assert "between 1:2 and 2:1, is 200x401" in str(refusal(a_picture(200, 401), limits))
+    assert "between 1:2 and 2:1, is 401x200" in str(refusal(a_picture(401, 200), limits))
+
+
 def test_ratio_may_be_free() -> None:
     """Last frames and masks have no limit on the ratio, but keep the others."""
     assert passed(a_picture(1200, 300), ANY_RATIO)
@@ -237,13 +262,178 @@ def test_pipe_is_no_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
-    assert "must be a file" in str(refusal(pipe))
+    assert "must be a file, not" in str(refusal(pipe))
+
+
+class Changing(type(Path())):  # type: ignore[misc] # the class of this system's paths is known at run time only
+    """A path to which something happens right after somebody looked at it."""
+
+    happening: Callable[[Path], object]
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Look, then let it happen."""
+        about: os.stat_result = super().stat(follow_symlinks=follow_symlinks)
+        self.happening(Path(self))
+        return about
+
+
+def test_file_that_becomes_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Between the look and the opening a file may become a pipe without a writer; that is told at once."""
+
+    def become_a_pipe(path: Path) -> None:
+        path.unlink()
+        os.mkfifo(path)
+
+    changing = Changing(tmp_path / "fox.png")
+    changing.write_bytes(PNG)
+    changing.happening = become_a_pipe
+
+    assert "must be a file, not" in str(refusal(changing))
+
+
+def test_file_that_vanishes_during_the_check_is_told(tmp_path: Path) -> None:
+    """Between the look and the opening a file may go away."""
+    changing = Changing(tmp_path / "fox.png")
+    changing.write_bytes(PNG)
+    changing.happening = Path.unlink
+
+    assert "must be a file that can be read (No such file or directory)" in str(refusal(changing))
+
+
+def test_link_to_a_file_is_a_file(tmp_path: Path) -> None:
+    """A symbolic link is followed; one that leads nowhere or in a circle is told."""
+    (tmp_path / "fox.png").write_bytes(PNG)
+    link, circle = tmp_path / "link", tmp_path / "circle"
+    link.symlink_to("fox.png")
+    circle.symlink_to("circle")
+
+    assert link == passed(link)
+    assert "must be a file that can be read" in str(refusal(circle))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a file on which reading fails")
+def test_file_that_cannot_be_read_is_told() -> None:
+    """An error of the disk is a refusal like any other."""
+    assert "must be a file that can be read (Input/output error)" in str(refusal(Path("/proc/self/mem")))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_file_of_somebody_else_is_told(tmp_path: Path) -> None:
+    """A file without the right to read it is refused with the reason."""
+    file = tmp_path / "fox.png"
+    file.write_bytes(PNG)
+    file.chmod(0)
+
+    assert "must be a file that can be read (Permission denied)" in str(refusal(file))
+
+
+def test_empty_file_is_called_empty(tmp_path: Path) -> None:
+    """Nothing is no picture, and the error says that there was nothing."""
+    file = tmp_path / "fox.png"
+    file.touch()
+
+    assert "must be a PNG or JPEG, and this is empty" in str(refusal(file))
+
+
+@pytest.mark.parametrize("name", ["photo", "pictures/fox1", "abcd", "/home/me/pictures/foxes"])
+def test_name_of_a_file_that_looks_like_base64_gets_advice(name: str) -> None:
+    """Some names are made of Base64's letters only."""
+    assert "a local file is passed as pathlib.Path" in str(refusal(name))
+
+
+@pytest.mark.parametrize(
+    "text", ["iVBO=RwK", "iVBORw=K", "iVBORwK===", "iVBORw0K=", "iVBO-_w0", "iVBORw0\u00a0", "iVBOé"]
+)
+def test_base64_with_odd_letters_is_refused(text: str) -> None:
+    """Only the plain alphabet passes, and `=` only where the text ends."""
+    assert "Base64" in str(refusal(text))
+
+
+def test_endless_markers_are_given_up() -> None:
+    """Ten million bytes of fill before the sides cost nobody a second."""
+    assert "no readable header" in str(refusal(JPEG[:2] + b"\xff" * 9_999_000))
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000, "a/" * 3000])
 def test_impossible_path_is_told(name: str) -> None:
     """A name that no file can have is a mistake in the request like any other."""
     assert "must be a file that can be read" in str(refusal(Path(name)))
+
+
+SOUNDS = {
+    "mp3 with tags": b"ID3\x04\x00\x00\x00\x00\x00\x00",
+    "mp3": b"\xff\xfb\x90\x64",
+    "mp3 with a checksum": b"\xff\xfa\x90\x64",
+    "mp3 of half the rate": b"\xff\xf3\x40\xc0",
+    "mp3 of a quarter of the rate": b"\xff\xe3\x40\xc0",
+    "wav": b"RIFF\x24\x00\x0a\x0dWAVEfmt ",
+    "m4a": b"\0\0\0\x0aftypM4A ",
+    "aac": b"\xff\xf1\x50\x80",
+    "aac with a checksum": b"\xff\xf8\x50\x80",
+}
+
+
+@pytest.mark.parametrize("start", SOUNDS.values(), ids=SOUNDS.keys())
+def test_sound_may_come_in_any_form(start: bytes, tmp_path: Path) -> None:
+    """MP3, WAV, M4A and AAC pass as Base64, bytes and file."""
+    sound = start + b"\0" * 100
+    file = tmp_path / "song"
+    file.write_bytes(sound)
+
+    for value in (as_text(sound), f"data:audio/mpeg;base64,{as_text(sound)}", sound, file, "https://files.example/a"):
+        check_sound("sound_file", bare(value), SoundLimits())
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        b"",
+        b"ID",
+        b"RIFF\0\0\0\0AVI LIST",
+        b"OggS" + b"\0" * 50,
+        b"fLaC" + b"\0" * 50,
+        b"\xff\xeb\0\0",  # a version that does not exist
+        b"\xff\xe1\0\0",  # a layer that does not exist
+        JPEG,
+        PNG,
+        as_text(b"OggS"),
+        "song",
+    ],
+)
+def test_only_four_kinds_of_sound_pass(sound: str | bytes) -> None:
+    """What is none of them is refused by its first bytes."""
+    with pytest.raises(InvalidRequest, match="sound_file: must be an MP3, WAV, M4A or AAC"):
+        check_sound("sound_file", sound, SoundLimits())
+
+
+def test_limits_of_a_sound_are_those_of_the_file(tmp_path: Path) -> None:
+    """Five million bytes pass, one more does not; an address must be complete, and a directory is no sound."""
+    full = b"ID3" + b"\0" * 4_999_997
+
+    check_sound("sound_file", full, SoundLimits())
+    check_sound("sound_file", as_text(full), SoundLimits())
+    for value, words in (
+        (full + b"\0", "at most 5,000,000 bytes, has 5,000,001"),
+        (as_text(full + b"\0"), "at most 5,000,000 bytes, has 5,000,001"),
+        ("https://", "complete http"),
+        (tmp_path, "must be a file, not a directory"),
+        ("song.mp3", "a local file is passed as pathlib.Path"),
+    ):
+        with pytest.raises(InvalidRequest, match=words) as caught:
+            check_sound("sound_file", value, SoundLimits())
+        assert "sound_file" == caught.value.field
+        assert 300 > len(str(caught.value))
+
+
+def test_video_passes_as_an_address_only(tmp_path: Path) -> None:
+    """The vendor takes no video files: whatever else comes is refused with advice."""
+    check_video("video_url", "https://files.example/fox.mp4")
+    for value in (tmp_path / "fox.mp4", b"\0\0\0\x0aftypisom", "fox.mp4", f"data:video/mp4;base64,{as_text(PNG)}"):
+        with pytest.raises(InvalidRequest, match=r"video_url: .* host the file and pass its URL") as caught:
+            check_video("video_url", value)
+        assert value == caught.value.value
+    with pytest.raises(InvalidRequest, match="complete http"):
+        check_video("video_url", "https://")
 
 
 def test_embedded_file_is_read_when_it_is_sent(tmp_path: Path) -> None:
