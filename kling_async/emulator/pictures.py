@@ -1,15 +1,23 @@
+# The hints of Pillow name types of libraries that it does not need and that are not there.
+# pyright: reportUnknownMemberType=false
 """Pictures as files: scenery or the input picture, the words, the mark, encoded as PNG or JPEG."""
 
 from __future__ import annotations
 
 import io
 from random import Random
+from typing import Final
 
 from PIL import Image, ImageOps
 
 from .lettering import letter
-from .media import PictureForm, PictureWork
+from .masks import grow, things
+from .media import Marks, PictureForm, PictureWork
 from .scenery import landscape, tint
+
+MARK_COLOUR: Final = (40, 220, 110)
+MARKED: Final = 150
+"""How opaque a marked thing is tinted, of 255."""
 
 
 def draw(work: PictureWork, source: bytes | None, form: PictureForm) -> bytes:
@@ -24,6 +32,8 @@ def draw(work: PictureWork, source: bytes | None, form: PictureForm) -> bytes:
     else:
         picture = tint(ImageOps.fit(given, size, Image.Resampling.BICUBIC), random)
     corner = " \u00b7 ".join(part for part in (work.model, work.label) if part)
+    if work.marks:
+        paint_marks(picture, marked_overlay(size, work.marks, work.seed))
     lettered = letter(picture, work.title, corner, marked=work.marked)
     file = io.BytesIO()
     if form == "png":
@@ -42,6 +52,20 @@ def open_picture(source: bytes | None) -> Image.Image | None:
             return ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None  # a header was enough to be accepted; the rest may be damaged
+
+
+def marked_overlay(size: tuple[int, int], marks: Marks, seed: str) -> Image.Image:
+    """Where the things around some clicks are, for ``paint_marks``."""
+    stencil = Image.new("L", size, 0)
+    for group in things(marks):
+        pixels = bytes(grow(group, *size, seed=seed).pixels())
+        stencil.paste(255, (0, 0), Image.frombytes("L", size, pixels))
+    return stencil.point([value * MARKED // 255 for value in range(256)])
+
+
+def paint_marks(picture: Image.Image, overlay: Image.Image) -> None:
+    """Tint the marked things on a picture."""
+    picture.paste(MARK_COLOUR, (0, 0), overlay)
 
 
 def _seen_from(given: Image.Image, view: int, size: tuple[int, int]) -> Image.Image:

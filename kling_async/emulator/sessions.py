@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import attrs
 
+from .media import Marks, VideoWork
+
 SESSION_SECONDS: Final = 24 * 3600
+MOST_FRAMES: Final = 10
+MOST_POINTS: Final = 10
+
+Purpose = Literal["selection", "faces"]
 
 
 @attrs.frozen
@@ -23,20 +30,41 @@ class Session:
     """One session. ``purpose`` is ``selection`` or ``faces``; ids of one are unknown to the other."""
 
     session_id: str
-    purpose: str
+    purpose: Purpose
     opened: float
-    width: int
-    height: int
-    fps: int
+    clip: VideoWork
+    """The video it is about, as it can be drawn."""
     milliseconds: int
-    """How long the video of the session plays."""
-    parent_video: dict[str, Any]
+    """How long that video plays."""
+    parent_video: Mapping[str, Any]
     """``id``, ``url`` and ``duration`` as ``task_info.parent_video`` tells them."""
     faces: tuple[Face, ...] = ()
+    marks: Mapping[int, Marks] = attrs.field(factory=dict[int, Marks])
+    """The clicks on each frame that has some."""
+
+    @property
+    def width(self) -> int:
+        """Of the video, in pixels."""
+        return self.clip.width
+
+    @property
+    def height(self) -> int:
+        """Of the video, in pixels."""
+        return self.clip.height
+
+    @property
+    def fps(self) -> int:
+        """Frames per second of the video."""
+        return self.clip.fps
 
     def expired(self, now: float) -> bool:
         """Whether the session is too old."""
         return now >= self.opened + SESSION_SECONDS
+
+    def with_marks(self, frame: int, marks: Marks) -> Session:
+        """The session with other clicks on one frame; without any, the frame is as if never touched."""
+        others = {number: old for number, old in self.marks.items() if number != frame}
+        return attrs.evolve(self, marks={**others, frame: marks} if marks else others)
 
 
 class Sessions:
@@ -49,7 +77,7 @@ class Sessions:
         """Remember a session, or its next state."""
         self._sessions[session.session_id] = session
 
-    def find(self, purpose: str, session_id: str) -> Session | None:
+    def find(self, purpose: Purpose, session_id: str) -> Session | None:
         """A session; whether it is too old is the caller's question."""
         session = self._sessions.get(session_id)
         return session if session is not None and session.purpose == purpose else None

@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from .lettering import band, watermark
 from .media import VideoWork
-from .pictures import open_picture
+from .pictures import marked_overlay, open_picture, paint_marks
 from .scenery import landscape
 
 ROOM: Final = 1.25  # how much wider (or taller) the picture is than the frame that travels over it
@@ -76,6 +76,7 @@ class Camera:
         self._backwards = random.random() < 0.5
         self._band, self._place = band((work.width, work.height), work.title, f"{work.model} \u00b7 {work.label}")
         self._mark = watermark((work.width, work.height)) if work.marked else None
+        self._marks = marked_overlay((work.width, work.height), work.marks, work.seed) if work.marks else None
 
     def frame(self, number: int) -> Image.Image:
         """The picture at one moment."""
@@ -85,6 +86,8 @@ class Camera:
         glide = 1 - glide if self._backwards else glide
         x, y = (round(room * glide) for room in self._room)
         picture = self._scene.crop((x, y, x + work.width, y + work.height))
+        if self._marks is not None:
+            paint_marks(picture, self._marks)
         picture.paste(self._band, self._place, self._band)
         thick = max(min(picture.size) // 120, 2)
         line = (0, work.height - thick, max(round(work.width * progress), 1), work.height)
