@@ -18,11 +18,10 @@ from .endpoint import Endpoint
 from .media import Work
 from .prices import as_text
 from .refusals import Refusal
-from .results import Result
+from .results import MISSING, Result
 from .tasks import EmulatedTask
 from .world import World
 
-MISSING: Final = object()
 EVERY_LIST: Final = object()
 """Stands for the names of the result lists, which differ by endpoint."""
 

@@ -22,7 +22,18 @@ from .refusals import Refusal, invalid, missing
 from .world import World
 
 # Defaults that rules, prices and media ask for. The others would make an absent field look given.
-DECIDING: Final = ("model_name", "multi_shot", "sound", "mode", "duration", "aspect_ratio", "n", "resolution")
+DECIDING: Final = (
+    "model_name",
+    "multi_shot",
+    "sound",
+    "mode",
+    "duration",
+    "aspect_ratio",
+    "n",
+    "resolution",
+    "result_type",
+    "series_amount",
+)
 BOOLEANS: Final = {"true": True, "false": False}
 
 
@@ -64,6 +75,10 @@ def check(form: Form, raw: Mapping[str, Any], *, unknown_model: int, store: Pict
     for rule in form.rules:
         if rule.broken(body):
             raise Refusal(1201, rule.text(body))
+    for place in form.addresses:
+        for told, holder, key in _values(body, place):
+            if not is_address(holder[key]):
+                raise invalid(told, holder[key], ", it must be a URL")
     pictures, late = _uploads(form, body, store)
     for state_check in form.checks:
         message = state_check(body, world)

@@ -45,6 +45,8 @@ class Form:
     pictures: tuple[PictureField, ...] = ()
     sounds: tuple[str, ...] = ()
     """Fields that take a sound as a link or as Base64; places as in ``PictureField``."""
+    addresses: tuple[str, ...] = ()
+    """Fields that take nothing but a link: there is no way to upload a video."""
 
     @property
     def schema(self) -> BodySchema:

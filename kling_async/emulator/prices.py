@@ -60,6 +60,21 @@ def image_tariff(body: Mapping[str, Any]) -> tuple[str, ...]:
     return f"{model} generations 1k/2k", f"{model} {source}", f"{model} any"
 
 
+def omni_image_tariff(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names under which the table may list an omni picture."""
+    model = body["model_name"]
+    return (f"{model} 4k",) if body["resolution"] == "4k" else (f"{model} 1k/2k", model)
+
+
+def omni_video_tariff(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names under which the table may list an omni video."""
+    model = body["model_name"]
+    if "video_list" in body:
+        return (f"{model} with video input",)
+    sound = "audio" if body["sound"] == "on" else "silent"
+    return f"{model} no video input, {sound}", f"{model} no video input"
+
+
 def video_tariff(body: Mapping[str, Any]) -> tuple[str, ...]:
     """Names under which the table may list a video made from text or pictures."""
     model = body["model_name"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
+
+PROMPTS: Final = ("prompt", "sound_effect_prompt", "bgm_prompt", "text")
 
 
 def words_in(texts: Collection[str], words: Collection[str]) -> bool:
@@ -13,6 +15,8 @@ def words_in(texts: Collection[str], words: Collection[str]) -> bool:
 
 
 def prompts_of(body: Mapping[str, Any]) -> list[str]:
-    """Every prompt a body carries, those of the shots included."""
+    """Every text a body asks with: its prompts, those of its shots and its sounds, and words to be spoken."""
+    first: list[str] = [body[field] for field in PROMPTS if field in body]
     shots = [shot["prompt"] for shot in body.get("multi_prompt", [])]
-    return [body["prompt"], *shots] if "prompt" in body else shots
+    spoken = [body["input"]["text"]] if "text" in body.get("input", {}) else []
+    return [*first, *shots, *spoken]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -18,6 +18,9 @@ from .tasks import EmulatedTask
 from .world import World
 
 Entry = dict[str, Any]
+
+MISSING: Final = object()
+"""Stands where a field stays away."""
 
 
 @attrs.frozen

@@ -33,16 +33,18 @@ FIRST_AND_LAST: Final[Mapping[str, frozenset[str]]] = {
 LAST_ONLY: Final[Mapping[str, frozenset[str]]] = {"kling-v1-5": PRO, "kling-v1-6": PRO}
 
 
-def _wants_prompt(body: Body) -> bool:
+def wants_prompt(body: Body) -> bool:
+    """Whether the prompt is what the video is made from."""
     return not body["multi_shot"] or body.get("shot_type") == "intelligence"
 
 
-def _is_storyboard(body: Body) -> bool:
+def is_storyboard(body: Body) -> bool:
+    """Whether the shots are what the video is made from, and the prompt is ignored."""
     return bool(body["multi_shot"]) and body.get("shot_type") == "customize"
 
 
 def _shots_break(body: Body) -> bool:
-    shots: list[Mapping[str, Any]] = body.get("multi_prompt", []) if _is_storyboard(body) else []
+    shots: list[Mapping[str, Any]] = body.get("multi_prompt", []) if is_storyboard(body) else []
     # A pattern of digits has no upper bound, and neither would the number.
     seconds = [int(shot["duration"]) if len(shot["duration"]) <= 3 else 0 for shot in shots]
     in_order = [shot["index"] for shot in shots] == list(range(1, len(shots) + 1))
@@ -84,10 +86,14 @@ def _brush_breaks(body: Body) -> bool:
     return _has_brush(body) and not (allowed and body["duration"] == "5")
 
 
-VIDEO: Final = (
+STORYBOARD: Final = (
     Rule(lambda body: body["multi_shot"] and "shot_type" not in body, "shot_type can not be null"),
-    Rule(lambda body: _is_storyboard(body) and "multi_prompt" not in body, "multi_prompt can not be null"),
+    Rule(lambda body: is_storyboard(body) and "multi_prompt" not in body, "multi_prompt can not be null"),
     Rule(_shots_break, "multi_prompt must be numbered from 1 and its durations must add up to duration"),
+)
+
+VIDEO: Final = (
+    *STORYBOARD,
     Rule(
         lambda body: body["multi_shot"] and body["model_name"] != "kling-v3",
         lambda body: f"multi_shot is not supported with {body['model_name']}",
@@ -114,7 +120,7 @@ VIDEO: Final = (
 )
 
 TEXT_TO_VIDEO: Final = (
-    Rule(lambda body: _wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
+    Rule(lambda body: wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
     *VIDEO,
     Rule(
         lambda body: (
@@ -127,7 +133,7 @@ TEXT_TO_VIDEO: Final = (
 IMAGE_TO_VIDEO: Final = (
     Rule(lambda body: "image" not in body and "image_tail" not in body, "image can not be null"),
     # The table speaks of text to video's rules here, the schema of none; a picture alone passes, the rest does not.
-    Rule(lambda body: body["multi_shot"] and _wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
+    Rule(lambda body: body["multi_shot"] and wants_prompt(body) and "prompt" not in body, "prompt can not be null"),
     *VIDEO,
     Rule(
         lambda body: ("image_tail" in body) + _has_brush(body) + bool(_camera(body)) > 1,

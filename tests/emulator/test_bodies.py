@@ -195,7 +195,6 @@ ACCEPTED: list[tuple[str, Body]] = [
     (IMAGE, {"image": URL}),
     (IMAGE, {**FRAME, **BRUSH}),
     (IMAGE, {**FRAME, "camera_control": SIMPLE, "model_name": "kling-v1-5", "mode": "pro"}),
-    (IMAGE, {**FRAME, "element_list": [{"element_id": 123456789012345678}], "model_name": "kling-v3"}),
     (
         IMAGE,
         {

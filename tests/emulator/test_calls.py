@@ -42,17 +42,6 @@ async def test_create_answers_with_a_new_task(call: Call, path: str) -> None:
     assert {"external_task_id": "mine"} == answer["data"]["task_info"]
 
 
-@every_endpoint
-async def test_task_is_found_by_either_id(call: Call, path: str) -> None:
-    """One path segment, matched against both ids."""
-    _, created = await call("POST", path, {**BODIES[path], "external_task_id": "mine"})
-
-    by_id = await call("GET", f"{path}/{created['data']['task_id']}")
-    by_external_id = await call("GET", f"{path}/mine")
-
-    assert created["data"]["task_id"] == by_id[1]["data"]["task_id"] == by_external_id[1]["data"]["task_id"]
-
-
 @pytest.mark.parametrize("external_id", ["a/b", "100 %?&#", "\u732b", "..", "a+b"])
 async def test_external_id_is_decoded_from_the_path(call: Call, http: aiohttp.ClientSession, external_id: str) -> None:
     """An external id may be any text; in the path it is percent-encoded."""
@@ -100,7 +89,7 @@ async def test_external_id_is_unique_within_the_account(call: Call, kling_emulat
     [
         ("GET", "/", (404, 1203)),
         ("GET", "/v1/images/generation", (404, 1203)),
-        ("GET", "/v1/videos/omni-video", (404, 1203)),
+        ("GET", "/v1/videos/omni-videos", (404, 1203)),
         ("GET", f"{IMAGES}/a/b", (404, 1203)),
         ("DELETE", IMAGES, (404, 1202)),
         ("PUT", TEXT, (404, 1202)),
