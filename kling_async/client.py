@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import random
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast
+from typing import Any, NoReturn, Self, TypeVar
 
 import aiohttp
 import attrs
 
 from .api import ROWS, Images, Videos
 from .errors import ClientClosed, InvalidRequest, KlingError
+from .events import Listener, Teller
+from .fetching import Downloadable, download
 from .handle import TaskHandle, TaskRef, as_completed
-from .media.downloads import Downloader, own_name, slug, stem, told, writable
-from .models import KINDS, File, Result, Task
+from .media.downloads import Downloader
+from .models import Task
 from .options import Downloads, Polling, Retry
 from .polling.lookup import find
 from .polling.schedule import PlainSchedule
@@ -36,8 +38,6 @@ T = TypeVar("T")
 
 BASE_URL = "KLING_BASE_URL"
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
-
-Downloadable: TypeAlias = "Task[Any] | TaskHandle[Any] | File"
 
 
 @attrs.define(eq=False)
@@ -62,6 +62,9 @@ class _Inside:
         self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /
     ) -> Awaitable[Task[R | None]]:
         return find(self.engine, row, task_id, external)
+
+    def task(self, endpoint: str, task_id: str, /) -> Awaitable[Task[Any]]:
+        return find(self.engine, ROWS[endpoint], task_id, None)
 
     def attach(self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /) -> TaskHandle[R]:
         return TaskHandle(row.name, self, task_id=task_id, external_task_id=external)
@@ -109,7 +112,8 @@ class KlingClient:
     `credentials` takes `AccessKey`, `ApiKey`, or a coroutine function that returns one. `base_url` (else
     `KLING_BASE_URL`, else the vendor's Singapore host) must be https; plain http is for this machine only, where an
     emulator may run. `timeout` is of one HTTP exchange: seconds, or aiohttp's `ClientTimeout`; 60 s by default. A
-    `session` given is used and never closed.
+    `session` given is used and never closed. `on_event` is called with every `Event` (`kling_async.events`), for
+    instance with the progress of downloads; it must be quick, and what it raises is logged and breaks nothing.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class KlingClient:
         timeout: float | aiohttp.ClientTimeout | None = None,
         session: aiohttp.ClientSession | None = None,
         downloads: Downloads | None = None,
+        on_event: Listener | None = None,
     ) -> None:
         """Send nothing and open nothing yet; raise `MissingCredentials` or `InvalidRequest` for what cannot work."""
         keys = _credentials(access_key, secret_key, api_key, credentials)
@@ -136,7 +141,9 @@ class KlingClient:
         http = HTTP(base, _timeout(timeout), session)
         engine = Engine(http, Authorizer(keys), retry or Retry(), chance)
         self._inside = _Inside(engine, polling or Polling(), chance)
-        self._downloader = Downloader(downloads or Downloads(), base if is_loopback(base) else None)
+        self._downloader = Downloader(
+            downloads or Downloads(), base if is_loopback(base) else None, Teller(_listener(on_event))
+        )
         self.images: Images = Images(self._inside)
         """Pictures."""
         self.videos: Videos = Videos(self._inside)
@@ -217,55 +224,9 @@ class KlingClient:
         failed, `DownloadError` holds `.done` and `.failed`; what is finished stays. One thing alone raises its own
         error, for instance `TaskFailed`. Free of charge, and may be repeated for 30 days, until the files are deleted.
         """
-        several = isinstance(what, Iterable) and not isinstance(what, Task | TaskHandle)
-        items = list(cast("Iterable[Downloadable]", what)) if several else [cast("Downloadable", what)]
-        given = None if name is None else stem(name)
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")
-        for item in items:
-            _check_downloadable(item)
-        folder = await asyncio.to_thread(writable, directory)
-        taken = Counter[str]()
-        # Under one name the numbers go on from item to item, so each item learns from the one before it where to start.
-        starts = [asyncio.get_running_loop().create_future() for _ in range(len(items) + 1)]
-        starts[0].set_result(0)
-
-        async def fetch(at: int) -> list[Path | BaseException]:
-            files: Sequence[File] = ()
-            try:
-                own, files = await _files(items[at])
-            finally:
-                start = await starts[at] if given else 0
-                if not starts[at + 1].done():  # cancelled, where everything is being cancelled
-                    starts[at + 1].set_result(start + len(files))
-            base = given or own
-            if not given:
-                start, taken[base] = taken[base], taken[base] + len(files)
-            jobs = (self._downloader.fetch(file, folder, f"{base}-{start + at}") for at, file in enumerate(files))
-            return await asyncio.gather(*jobs, return_exceptions=True)
-
-        outcomes = list[Path | BaseException]()
-        for ended in await asyncio.gather(*map(fetch, range(len(items))), return_exceptions=True):
-            outcomes += [ended] if isinstance(ended, BaseException) else ended
-        return told(outcomes)
-
-
-async def _files(item: Downloadable) -> tuple[str, Sequence[File]]:
-    """The name that comes with an item, and its files."""
-    if isinstance(item, TaskHandle):
-        item = await item
-    if not isinstance(item, Task):
-        return own_name(item), (item,)
-    result = cast("Result | None", item.result)
-    if result is None:
-        raise InvalidRequest("what", f"must be a finished task, this one is {item.status}", item.id)
-    return slug(item.id), result.files
-
-
-def _check_downloadable(item: object) -> None:
-    is_file = isinstance(getattr(item, "url", None), str) and getattr(item, "kind", None) in KINDS
-    if not (isinstance(item, Task | TaskHandle) or is_file):
-        raise InvalidRequest("what", "must be tasks, handles or files such as task.result.images[0]", item)
+        return await download(self._downloader, self._inside.task, what, directory, name)
 
 
 def _credentials(
@@ -280,6 +241,12 @@ def _credentials(
         return checked(given)
     except KlingError as error:
         return error.with_traceback(None)
+
+
+def _listener(given: object) -> Listener | None:
+    if given is None or (callable(given) and not inspect.iscoroutinefunction(given)):
+        return given
+    raise InvalidRequest("on_event", "must be a function that takes an Event; not a coroutine function", given)
 
 
 def _base(given: str | None, environ: Mapping[str, str]) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Final
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, cast
 
 import attrs
+from yarl import URL
 
 from .errors import InvalidRequest
 from .models import Kind
@@ -14,11 +16,19 @@ from .models import Kind
 __all__ = ["Downloads", "Polling", "Retry"]
 
 _CAPS: Final[Mapping[Kind, int]] = {"image": 50_000_000, "video": 2_000_000_000, "audio": 200_000_000}
+_HOSTS: Final = ("klingai.com", "kling.ai", "kechuangai.com", "inkwai.com")
+"""The vendor's own names: those in its documents, and one more that its links were seen to have."""
+_DOMAIN: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 def _count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequest(_named(instance, field), "must be a whole number of at least 1", value)
+
+
+def _number(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidRequest(_named(instance, field), "must be a whole number of at least 0", value)
 
 
 def _seconds(instance: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -37,6 +47,26 @@ def _caps(given: Mapping[Kind, int] | None) -> Mapping[Kind, int]:
         if kind not in _CAPS or isinstance(most, bool) or most < 1:
             raise InvalidRequest(f"Downloads.max_bytes[{kind}]", f"must be bytes of one of {', '.join(_CAPS)}", most)
     return {**_CAPS, **(given or {})}
+
+
+def _hosts(given: object) -> tuple[str, ...] | Literal["any-public"]:
+    if given == "any-public":
+        return "any-public"
+    rule = "must be names of hosts, each of which stands for all below it too, or 'any-public'"
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidRequest("Downloads.hosts", rule, given)
+    return tuple(_host(each, rule) for each in cast("Iterable[object]", given))
+
+
+def _host(given: object, rule: str) -> str:
+    name = given.strip().removeprefix("*").strip(".") if isinstance(given, str) else ""
+    try:
+        host = (URL.build(scheme="https", host=name).raw_host or "").lower()  # as links spell it, which are ASCII
+    except ValueError:
+        host = ""
+    if not _DOMAIN.fullmatch(host):
+        raise InvalidRequest("Downloads.hosts", rule, given)
+    return host
 
 
 @attrs.frozen(kw_only=True)
@@ -63,5 +93,9 @@ class Downloads:
 
     concurrency: int = attrs.field(default=4, validator=_count)
     """Files under way at once."""
+    hosts: tuple[str, ...] | Literal["any-public"] = attrs.field(default=_HOSTS, converter=_hosts)
+    """Names of hosts, each with all below it, from which files may come; `"any-public"`: from all of the Internet."""
     max_bytes: Mapping[Kind, int] = attrs.field(default=None, converter=_caps)
     """Bytes of a file at most, per kind; 50 MB, 2 GB and 200 MB for image, video and audio."""
+    resumes: int = attrs.field(default=5, validator=_number)
+    """How often in a row a download that broke is taken up without one more byte arriving, before it fails."""

@@ -1,55 +1,121 @@
-"""Results on their way out: streamed to `.part`, checked, then renamed in one step.
+"""Results on their way out: streamed to `.part`, taken up again where they broke, checked, renamed in one step.
 
-A session of its own carries no credentials. The server chooses nothing: not the name, not the type, not the size. An
-address that is not https is refused, except the emulator's own.
+A session of its own carries no credentials and follows no redirect by itself. The server chooses nothing: not the name,
+not the type, not the size. Which addresses may be asked is the guard's business, what an answer means that of `ranges`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import re
-from collections.abc import Iterable, Mapping
+import contextlib
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, NoReturn, ParamSpec, Self, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import aiohttp
 import attrs
+from aiohttp.abc import AbstractResolver
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from yarl import URL
 
-from ..errors import ClientClosed, DownloadError, ExpiredResult, InvalidRequest, KlingError, UnsafeURL
+from ..errors import ClientClosed, DownloadError, ExpiredResult, KlingError, UnsafeURL
+from ..events import DownloadFailed, DownloadFinished, DownloadProgress, DownloadResumed, DownloadStarted, Teller
+from .guard import Guard, PublicResolver, plain
+from .kinds import HEAD, contradicts, extension
+from .naming import digest, stem, within, writable
+from .part import Part
+from .ranges import Anew, Complete, Mark, More, Unfit, Useless, asking, meaning
 
 if TYPE_CHECKING:
     from ..models import File, Kind
     from ..options import Downloads
 
-_BATCH: Final = 1024 * 1024  # bytes handed to the disk at once
-_HEAD: Final = 16  # bytes enough to tell every type below
-_GONE: Final = frozenset({403, 404, 410})
-_DEVICES: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
+__all__ = ["Downloader", "stem", "told", "writable"]
 
-_TYPES: Final[Mapping[Kind, tuple[tuple[str, re.Pattern[bytes]], ...]]] = {
-    "image": (
-        ("png", re.compile(rb"\x89PNG\r\n\x1a\n")),
-        ("jpg", re.compile(rb"\xff\xd8\xff")),
-        ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL)),
-    ),
-    "video": (
-        ("mov", re.compile(rb"....ftypqt  ", re.DOTALL)),
-        ("mp4", re.compile(rb"....ftyp", re.DOTALL)),
-        ("webm", re.compile(rb"\x1a\x45\xdf\xa3")),
-    ),
-    "audio": (
-        ("wav", re.compile(rb"RIFF....WAVE", re.DOTALL)),
-        ("m4a", re.compile(rb"....ftyp", re.DOTALL)),
-        ("aac", re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")),
-        ("mp3", re.compile(rb"ID3|\xff[\xe2-\xff]")),
-    ),
-}
-"""Extension by first bytes. Neither the link's name nor the header of the answer is believed."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Renew: TypeAlias = "Callable[[], Awaitable[File | None]]"
+"""Asks the vendor for the same file again; None where there is no such file any more."""
+
+_BATCH: Final = 1024 * 1024  # bytes handed to the disk at once
+_BUFFER: Final = 512 * 1024  # bytes after which the socket is left alone, and twice of which may be there
+_HOPS: Final = 3  # redirects
+_FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
+_GONE: Final = frozenset({403, 404, 410})
+_MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_PATIENCE: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+_KEPT: Final = "results are kept for 30 days"
+
+
+class _Broken(Exception):
+    """Something that may pass: the download is taken up again."""
+
+
+class _Gone(Exception):
+    """The host has no file behind this link, or not for whoever comes with it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+
+
+@attrs.define(eq=False)
+class _Run:
+    """One file on its way."""
+
+    name: str
+    kind: Kind
+    part: Part
+    url: str = attrs.field(repr=False)
+    expires: datetime | None
+    until: datetime | None
+    """When the vendor deletes the file, by the age of its task."""
+    renew: Renew | None = attrs.field(repr=False)
+    """Used at most once."""
+    mark: Mark | None = None
+    """What the bytes in `part` are the beginning of; None where they are no use."""
+    started: bool = False
+    best: int = 0
+    """The most bytes that were ever here."""
+    fruitless: int = 0
+    """How often it broke since then."""
+
+    @property
+    def address(self) -> str:
+        """The link as messages show it."""
+        return self.url.partition("?")[0]
+
+    @property
+    def host(self) -> str:
+        try:
+            return URL(self.url, encoded=True).raw_host or ""
+        except ValueError:
+            return ""
+
+    @property
+    def have(self) -> int:
+        """Bytes that need not come again."""
+        return self.part.size if self.mark is not None and self.mark.tells and self.part.size >= HEAD else 0
+
+    def lead(self, file: File) -> None:
+        """Go on with another link; what is here stays of use if it is signed anew and no more."""
+        self.url, self.expires = file.url, file.expires_at
+        if self.mark is not None and self.mark.source != digest(self.url):
+            self.mark = None
+
+    def past(self, now: datetime) -> list[datetime]:
+        """The ends that are over."""
+        return [end for end in (self.expires, self.until) if end is not None and end <= now]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @attrs.define(eq=False)
@@ -59,110 +125,387 @@ class Downloader:
     options: Downloads
     trusted: URL | None = None
     """The one origin besides https from which files may come: an emulator on this machine."""
+    tell: Teller = attrs.field(factory=Teller, repr=False)
+    random: random.Random = attrs.field(factory=random.Random, repr=False)
+    now: Callable[[], datetime] = attrs.field(default=_now, repr=False)
+    timeout: aiohttp.ClientTimeout = _PATIENCE
+    resolver: AbstractResolver | None = None
+    """Who is asked for addresses; what it says is filtered."""
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
+    _pool: ThreadPoolExecutor | None = attrs.field(default=None, init=False, repr=False)
     _turns: WeakValueDictionary[Path, asyncio.Lock] = attrs.field(
         factory=WeakValueDictionary[Path, asyncio.Lock], init=False, repr=False
     )
     _room: asyncio.Semaphore | None = attrs.field(default=None, init=False)
-    _closed: bool = attrs.field(default=False, init=False)
+    _under_way: int = attrs.field(default=0, init=False)
+    _ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+    _stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
 
     async def close(self) -> None:
-        """Close the session; downloads under way end with `ClientClosed`."""
-        self._closed = True
+        """Close the session; downloads under way end with `ClientClosed`, and are waited for."""
+        self._stopped.set()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        while self._under_way:
+            self._ended.clear()
+            await self._ended.wait()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)  # nothing is left for it to do
 
-    async def fetch(self, file: File, directory: Path, stem: str) -> Path:
+    async def fetch(
+        self, file: File, directory: Path, stem: str, *, renew: Renew | None = None, until: datetime | None = None
+    ) -> Path:
         """
         Store one file as `<stem>.<extension by content>`, replacing a file of that name in one step.
 
-        Raises `DownloadError`, or `ExpiredResult` and `UnsafeURL` for what they say. Cancelling leaves a `.part`.
+        Raises `DownloadError`, or `ExpiredResult` and `UnsafeURL` for what they say. A `.part` stays on failure and on
+        cancelling, and is taken up by the next call if the file is still the same.
         """
-        part = directory / f"{stem}.part"
+        if self._stopped.is_set():
+            raise ClientClosed("the client is closed; make a new KlingClient")
         if self._room is None:
             self._room = asyncio.Semaphore(self.options.concurrency)
-        turn = self._turns.setdefault(part, asyncio.Lock())  # two of one name at once would write into one `.part`
         failure: KlingError
-        async with turn, self._room:
-            session = self._opened()
-            try:
-                extension = await self._stream(session, file, part)
-                path = directory / f"{stem}.{extension}"
-                await asyncio.to_thread(os.replace, part, path)
-            except KlingError as error:
-                failure = error
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: yarl, of odd addresses
-                failure = self._error(error, file)
-            except OSError as error:
-                failure = DownloadError(f"{part} cannot be written: {error.strerror}")
-            else:
-                return path
+        self._under_way += 1
+        try:
+            home = await self._thread(directory.resolve)
+            part = within(home, f"{stem}.part")
+            turn = self._turns.setdefault(part, asyncio.Lock())  # two of one name at once would write into one `.part`
+            async with turn, self._room:
+                run = _Run(stem, file.kind, Part(part), file.url, file.expires_at, until, renew)
+                try:
+                    name = f"{stem}.{await self._stored(run, home)}"
+                except KlingError as error:
+                    failure = error
+                else:
+                    self.tell(DownloadFinished(name=stem, host=run.host, path=directory / name, received=run.part.size))
+                    return directory / name
+                self.tell(DownloadFailed(name=stem, host=run.host, error=failure))
+        finally:
+            self._under_way -= 1
+            self._ended.set()
         # Without the frames below, and without aiohttp's errors: their locals hold the signed address.
         raise failure.with_traceback(None)
 
+    async def _stored(self, run: _Run, home: Path) -> str:
+        """Fetch and rename; return the extension."""
+        try:
+            run.mark = await self._disk(run, run.part.open)
+            if run.mark is not None and run.mark.source != digest(run.url):
+                run.mark = None
+            run.best = run.have
+            kind = await self._fetched(run)
+            await self._disk(run, run.part.finish, within(home, f"{run.name}.{kind}"))
+            return kind
+        finally:
+            run.part.close()
+
+    async def _fetched(self, run: _Run) -> str:
+        """Fetch, with a new link where the one given has ended."""
+        if run.past(self.now()):
+            await self._renewed(run)
+        while True:
+            try:
+                return await self._persistently(run)
+            except _Gone as gone:
+                status = gone.status
+            if not await self._renewed(run):
+                self._refuse(run, status)
+
+    async def _renewed(self, run: _Run) -> bool:
+        """Ask for another link; False if there is none, or it is the same."""
+        renew, run.renew = run.renew, None
+        if renew is None:
+            return False
+        failure: KlingError
+        try:
+            file = await renew()
+        except ClientClosed:
+            raise
+        except KlingError as error:
+            failure = error
+        else:
+            if file is None or file.kind != run.kind or file.url == run.url:
+                return False
+            run.lead(file)
+            return True
+        raise DownloadError(f"{run.address} is gone, and asking for a new link failed: {failure}") from failure
+
+    def _refuse(self, run: _Run, status: int) -> NoReturn:
+        if past := run.past(self.now()):
+            ended = f"{min(past):%Y-%m-%d %H:%M} UTC"
+            raise ExpiredResult(f"{run.address} is gone (HTTP {status}): it ended on {ended}; {_KEPT}")
+        ends = [end for end in (run.expires, run.until) if end is not None]
+        if ends:
+            until = f"{min(ends):%Y-%m-%d %H:%M} UTC"
+            raise DownloadError(f"{run.address} answered HTTP {status}, though it should be there until {until}")
+        raise ExpiredResult(
+            f"{run.address} is gone (HTTP {status}); {_KEPT}, within which a new query may give a new link"
+        )
+
+    async def _persistently(self, run: _Run) -> str:
+        """Fetch, and go on where it breaks, as long as bytes arrive."""
+
+        def pause(_: RetryCallState) -> float:
+            return self.random.uniform(0, min(_MOST, _FIRST * 2**run.fruitless))
+
+        def report(state: RetryCallState) -> None:
+            reason = str(state.outcome.exception()) if state.outcome else ""
+            seconds = state.next_action.sleep if state.next_action else 0.0
+            self.tell(
+                DownloadResumed(name=run.name, host=run.host, received=run.have, pause=float(seconds), reason=reason)
+            )
+
+        async def attempt() -> str:
+            try:
+                return await self._attempt(run)
+            except _Broken:
+                if run.part.size > run.best:
+                    run.best, run.fruitless = run.part.size, 0
+                run.fruitless += 1
+                raise
+
+        again = AsyncRetrying(
+            stop=lambda _: self._stopped.is_set() or run.fruitless > self.options.resumes,
+            wait=pause,
+            retry=retry_if_exception_type(_Broken),
+            before_sleep=report,
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            return await again(attempt)
+        except _Broken as broken:
+            reason = str(broken)
+        if self._stopped.is_set():
+            raise ClientClosed(f"the client was closed while {run.address} was under way")
+        raise DownloadError(f"{run.address} could not be fetched: {reason}")
+
+    async def _attempt(self, run: _Run) -> str:
+        """Ask once and store what comes; return the extension once the file is whole."""
+        session = self._opened()
+        try:
+            url = URL(run.url, encoded=True)  # signed: not one character may change
+            async with self._answered(session, url, asking(run.mark, run.have)) as response:
+                return await self._taken(run, response)
+        except aiohttp.ClientConnectorCertificateError:
+            failure: Exception = DownloadError(f"{run.address} has a certificate that does not hold")
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error, ValueError):  # aiohttp's InvalidURL
+                failure = UnsafeURL(f"{run.address} is no address that can be fetched")
+            else:
+                failure = _Broken(_in_words(error))
+        except RuntimeError:
+            if not session.closed:
+                raise
+            failure = _Broken("the session was closed")
+        except (ValueError, TypeError):  # yarl's, of odd addresses
+            failure = UnsafeURL(f"{run.address} is no address that can be fetched")
+        raise failure
+
+    @contextlib.asynccontextmanager
+    async def _answered(
+        self, session: aiohttp.ClientSession, url: URL, headers: dict[str, str]
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """The answer at the end of the redirects, every one of which leads somewhere that may be asked."""
+        guard = Guard(self.options.hosts, self.trusted)
+        for _ in range(_HOPS + 1):
+            guard.check(url)
+            async with session.get(url, headers=headers, allow_redirects=False) as response:
+                location = response.headers.get("Location")
+                if response.status not in _MOVED or location is None:
+                    yield response
+                    return
+                url = url.join(URL(location, encoded=True))
+        raise DownloadError(f"{plain(url)} is the end of more than {_HOPS} redirects")
+
+    async def _taken(self, run: _Run, response: aiohttp.ClientResponse) -> str:
+        status, headers = response.status, response.headers
+        if status in _GONE:
+            raise _Gone(status)
+        if status >= 500:
+            raise _Broken(f"HTTP {status}")
+        if status not in {200, 206, 416}:
+            raise DownloadError(f"{run.address} answered HTTP {status}")
+        mark = run.mark if run.have else None
+        found = meaning(status, headers, digest(run.url), mark, run.have)
+        if isinstance(found, Unfit):
+            run.mark = None
+            raise _Broken(found.reason)
+        if isinstance(found, Useless):
+            raise DownloadError(f"{run.address} {found.reason}")
+        if isinstance(found, Complete):
+            kind = self._kind(run, await self._disk(run, run.part.head, HEAD))
+            self._begun(run, run.part.size)
+            return kind
+        if headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
+            raise DownloadError(f"{run.address} is packed ({headers['Content-Encoding']}), which was not asked for")
+        if contradicts(run.kind, headers.get("Content-Type", "")):
+            raise DownloadError(f"{run.address} is no {run.kind}: the host says {headers['Content-Type']}")
+        return await self._body(run, response, found)
+
+    async def _body(self, run: _Run, response: aiohttp.ClientResponse, found: Anew | More) -> str:
+        cap, chunks = self.options.max_bytes[run.kind], response.content.iter_any()
+        total = found.total if isinstance(found, More) else found.mark.total
+        if total is not None and total > cap:
+            raise DownloadError(f"{run.address} has {total:,} bytes, more than the {cap:,} allowed")
+        first = list[bytes]()
+        if isinstance(found, Anew):
+            end = total
+            while sum(map(len, first)) < HEAD and (chunk := await anext(chunks, None)) is not None:
+                first.append(chunk)
+            kind = self._kind(run, b"".join(first)[:HEAD])
+            await self._disk(run, run.part.restart, found.mark)
+            run.mark = found.mark
+        else:
+            end = found.end
+            kind = self._kind(run, await self._disk(run, run.part.head, HEAD))
+        self._begun(run, total)
+        await self._pour(run, first, chunks, end, total)
+        if total is not None and run.part.size != total:
+            raise _Broken(f"was cut short: {run.part.size:,} of {total:,} bytes")
+        return kind
+
+    async def _pour(
+        self, run: _Run, first: list[bytes], chunks: AsyncIterator[bytes], end: int | None, total: int | None
+    ) -> None:
+        """Everything that comes, into the `.part`; what came before a fault is kept."""
+        cap, received = self.options.max_bytes[run.kind], run.part.size
+        async with _Writer(lambda pieces: self._begin(run.part.write, pieces), run.part.path) as writer:
+            for chunk in first:
+                received += len(chunk)
+                await writer.put(chunk)
+            async for chunk in chunks:
+                received += len(chunk)
+                if received > cap:
+                    raise DownloadError(f"{run.address} has more than the {cap:,} bytes allowed")
+                if end is not None and received > end:
+                    run.mark = None
+                    raise _Broken("sent more bytes than it said")
+                if await writer.put(chunk):
+                    self.tell(DownloadProgress(name=run.name, host=run.host, received=received, expected=total))
+
+    def _kind(self, run: _Run, head: bytes) -> str:
+        kind = extension(run.kind, head)
+        if kind is None:
+            raise DownloadError(f"{run.address} is no {run.kind}: it begins with {head!r}")
+        return kind
+
+    def _begun(self, run: _Run, expected: int | None) -> None:
+        if not run.started:
+            run.started = True
+            self.tell(DownloadStarted(name=run.name, host=run.host, received=run.part.size, expected=expected))
+
     def _opened(self) -> aiohttp.ClientSession:
-        if self._closed:
+        if self._stopped.is_set():
             raise ClientClosed("the client is closed; make a new KlingClient")
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=PublicResolver(self.trusted, self.resolver)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
                 headers={"Accept-Encoding": "identity"},
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60),
-                read_bufsize=_BATCH,
+                timeout=self.timeout,
+                read_bufsize=_BUFFER,
             )
         return self._session
 
-    def _url(self, file: File) -> URL:
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+    def _begin(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(2, thread_name_prefix="kling_async-files")
+        return asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
+
+    async def _thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await _landed(self._begin(work, *args, **kwargs))
+
+    async def _disk(self, run: _Run, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            url = URL(file.url, encoded=True)  # signed: not one character may change
-        except (ValueError, TypeError):
-            url = URL()
-        if not url.host:
-            raise UnsafeURL("the vendor gave no complete address for this file")
-        if url.scheme != "https" and (self.trusted is None or url.origin() != self.trusted.origin()):
-            raise UnsafeURL(f"{_plain(url)} is not https, and not of the emulator in use")
-        return url
+            return await self._thread(work, *args, **kwargs)
+        except OSError as error:
+            failure = _unwritable(run.part.path, error)
+        raise failure
 
-    async def _stream(self, session: aiohttp.ClientSession, file: File, part: Path) -> str:
-        url, kind = self._url(file), file.kind
-        async with session.get(url, allow_redirects=False) as response:
-            cap = self.options.max_bytes[kind]
-            expected = _expected(response, url, cap)
-            chunks = response.content.iter_any()
-            head = bytearray()
-            async for chunk in chunks:
-                head += chunk
-                if len(head) >= _HEAD:
-                    break
-            extension = _extension(bytes(head[:_HEAD]), kind, url)
-            with await asyncio.to_thread(_open, part) as out:
-                received, batch = len(head), head
-                async for chunk in chunks:
-                    received += len(chunk)
-                    if received > cap:
-                        raise DownloadError(f"{_plain(url)} has more than the {cap:,} bytes allowed")
-                    batch += chunk
-                    if len(batch) >= _BATCH:
-                        await asyncio.to_thread(out.write, batch)
-                        batch = bytearray()
-                await asyncio.to_thread(out.write, batch)
-        stored = (await asyncio.to_thread(part.stat)).st_size
-        if expected is not None and received != expected:
-            raise DownloadError(f"{_plain(url)} was cut short: {received:,} of {expected:,} bytes")
-        if stored != received:
-            raise DownloadError(f"{part} has {stored:,} bytes instead of {received:,}: somebody else writes to it")
-        return extension
 
-    def _error(self, trouble: Exception, file: File) -> DownloadError | ClientClosed:
-        address = file.url.partition("?")[0]
-        if self._closed:
-            return ClientClosed(f"the client was closed while {address} was under way")
-        if isinstance(trouble, ValueError):
-            return UnsafeURL(f"{address} is no address that can be fetched")
-        return DownloadError(f"{address} could not be fetched: {type(trouble).__name__}")
+@attrs.define(eq=False)
+class _Writer:
+    """Collects pieces and hands them to a thread, one batch at a time, while the next one is collected."""
+
+    write: Callable[[list[bytes]], asyncio.Future[None]]
+    path: Path
+    _batch: list[bytes] = attrs.field(factory=list[bytes], init=False)
+    _held: int = attrs.field(default=0, init=False)
+    _flying: asyncio.Future[None] | None = attrs.field(default=None, init=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A download that is cancelled waits for the batch in the thread, and for no other.
+        if (kind is None or issubclass(kind, Exception)) and self._batch:
+            await self._hand_over()
+        await self._land()
+
+    async def put(self, piece: bytes) -> bool:
+        """Take a piece; True if that made a batch full."""
+        self._batch.append(piece)
+        self._held += len(piece)
+        if self._held < _BATCH:
+            return False
+        await self._hand_over()
+        return True
+
+    async def _hand_over(self) -> None:
+        batch, self._batch, self._held = self._batch, [], 0
+        await self._land()
+        self._flying = self.write(batch)
+
+    async def _land(self) -> None:
+        flying, self._flying = self._flying, None
+        if flying is None:
+            return
+        try:
+            await _landed(flying)
+        except OSError as error:
+            failure = _unwritable(self.path, error)
+        else:
+            return
+        raise failure
+
+
+async def _landed(future: asyncio.Future[T]) -> T:
+    """What a thread gave. A cancellation is passed on when the thread is done, because threads cannot be cancelled."""
+    late: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            late = error
+    if late is not None:
+        future.exception()
+        raise late
+    return future.result()
+
+
+def _unwritable(path: Path, error: OSError) -> DownloadError:
+    return DownloadError(f"{path} cannot be written: {error.strerror}")
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "was cut short"
+    if isinstance(error, TimeoutError):
+        return "nothing came in time"
+    return type(error).__name__
 
 
 def told(outcomes: Iterable[Path | BaseException]) -> list[Path]:
@@ -193,73 +536,3 @@ def _as_download_error(error: Exception) -> DownloadError:
     wrapped = DownloadError(str(error))
     wrapped.__cause__ = error
     return wrapped
-
-
-def writable(directory: str | os.PathLike[str]) -> Path:
-    """The directory, made if need be. Raises `InvalidRequest` where it cannot be made or written. Blocking."""
-    path = Path(directory)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        trouble = error.strerror
-    else:
-        if os.access(path, os.W_OK | os.X_OK):
-            return path
-        trouble = "permission denied"
-    raise InvalidRequest("directory", f"must be a directory that can be written ({trouble})", str(path))
-
-
-def stem(name: object) -> str:
-    """A name of the user's, refused with `InvalidRequest` where it is no plain name of a file on every system."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
-        rule = "must be 1 to 80 letters, digits, dots, hyphens or underscores, not start with a dot, and be no device"
-        raise InvalidRequest("name", rule, name)
-    return name
-
-
-def slug(text: str) -> str:
-    """A name made of text from outside, whatever it holds; other texts give other names."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64]
-    if plain and plain == text and not _DEVICES.fullmatch(plain):
-        return plain
-    return f"{plain or 'file'}-{hashlib.blake2s(text.encode('utf-8', 'surrogatepass'), digest_size=4).hexdigest()}"
-
-
-def own_name(file: File) -> str:
-    """A name for a file that comes without a task: the same for the same file, whatever its link is signed with."""
-    known = getattr(file, "id", None)
-    if isinstance(known, str) and known:
-        return slug(known)
-    address = file.url.partition("?")[0].encode("utf-8", "surrogatepass")
-    return f"{file.kind}-{hashlib.blake2s(address, digest_size=6).hexdigest()}"
-
-
-def _expected(response: aiohttp.ClientResponse, url: URL, cap: int) -> int | None:
-    """How long the file says it is; raises for what is not the file, or too long."""
-    if response.status in _GONE:
-        raise ExpiredResult(
-            f"{_plain(url)} is gone (HTTP {response.status}); results are kept for 30 days, "
-            "within which a new query may give a new link"
-        )
-    if response.status != 200:
-        raise DownloadError(f"{_plain(url)} answered HTTP {response.status}")
-    expected = response.content_length
-    if expected is not None and expected > cap:
-        raise DownloadError(f"{_plain(url)} has {expected:,} bytes, more than the {cap:,} allowed")
-    return expected
-
-
-def _open(part: Path) -> IO[bytes]:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(part, flags, 0o666), "wb")
-
-
-def _extension(head: bytes, kind: Kind, url: URL) -> str:
-    for extension, pattern in _TYPES[kind]:
-        if pattern.match(head):
-            return extension
-    raise DownloadError(f"{_plain(url)} is no {kind}: it begins with {head!r}")
-
-
-def _plain(url: URL) -> str:
-    return str(url.with_query(None).with_fragment(None))
