@@ -1,19 +1,36 @@
 """
-What one account holds: slots per pool, units per pool, and external ids that are taken.
+What one account holds: slots per pool, units per pool, external ids that are taken, and what was charged for.
 
 Slots and units are settled when somebody looks, from the moments at which tasks end; nothing runs in between.
+Synchronous calls are charged at once.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
+
+import attrs
 
 from .refusals import Refusal
 from .settings import POOLS
 from .tasks import EmulatedTask
+
+
+@attrs.frozen
+class Charge:
+    """Units taken for one task or one synchronous call."""
+
+    task_id: str
+    pool: str
+    units: Decimal
+    created: float
+    charged: float
+    path: str
+    body: Mapping[str, Any] = attrs.field(repr=False)
 
 
 class Account:
@@ -25,6 +42,7 @@ class Account:
         self._used: Counter[str] = Counter()
         self._reserved: dict[str, Decimal] = {}
         self._spent: dict[str, Decimal] = {}
+        self._charges: list[Charge] = []
         self._running: list[tuple[float, str, EmulatedTask]] = []
         self._external_ids: set[str] = set()
 
@@ -54,7 +72,28 @@ class Account:
             self._used[task.pool] -= task.weight
             self._reserved[task.pool] -= units
             if task.course.failure is None:
-                self._spent[task.pool] = self._spent.get(task.pool, Decimal(0)) + units
+                self.charge(
+                    Charge(
+                        task_id=task.task_id,
+                        pool=task.pool,
+                        units=units,
+                        created=task.course.created,
+                        charged=task.course.ended,
+                        path=task.path,
+                        body=task.body,
+                    )
+                )
+
+    def charge(self, charge: Charge) -> None:
+        """Take units for good; what costs nothing leaves no trace."""
+        if charge.units:
+            self._spent[charge.pool] = self._spent.get(charge.pool, Decimal(0)) + charge.units
+            self._charges.append(charge)
+
+    def charges(self, now: float) -> Sequence[Charge]:
+        """Everything charged so far, in the order of time."""
+        self.settle(now)
+        return self._charges
 
     def spent(self, now: float) -> Mapping[str, Decimal]:
         """Units charged so far, for every pool."""

@@ -7,7 +7,7 @@ Token, then route and method, then the body, then content policy, then external 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from email.utils import formatdate
 from random import Random
@@ -17,20 +17,24 @@ from urllib.parse import unquote
 import attrs
 from aiohttp import web
 
-from .accounts import Account
+from .accounts import Account, Charge
 from .answers import Answers
+from .calls import NO_DATA, Call, Direct
 from .checks import Accepted, check, read_json
 from .clock import LoopClock
+from .direct import BY_PATH, DIRECT_PATHS
 from .documents import served_document
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Form
 from .endpoints import ENDPOINTS, TASK_PATHS
 from .files import FileShelf, refuse_token, serve
 from .inputs import PictureStore
+from .ledger import Ledger
 from .library import Library
 from .lifecycle import RISK, plan
 from .media import Studio, Work
+from .paging import MOST_PER_PAGE, MOST_VOICES_PER_PAGE, asked_page
 from .prompts import prompts_of, words_in
-from .refusals import Refusal, invalid
+from .refusals import Refusal
 from .sessions import Sessions
 from .settings import Settings
 from .tasks import EmulatedTask, TaskShelf
@@ -38,8 +42,9 @@ from .tokens import Gate
 from .world import Product, Products, World
 
 LARGEST_BODY: Final = 160_000_000
-PAGE_NUMBERS: Final = (1, 1000, 1)
-PAGE_SIZES: Final = (1, 500, 30)
+CALLS_POOL: Final = "video"
+"""What synchronous calls are paid from."""
+LONG_PAGES: Final = {"/v1/general/custom-voices": MOST_VOICES_PER_PAGE}
 
 
 @attrs.frozen
@@ -63,6 +68,7 @@ class Server:
         self.requests: list[SeenRequest] = []
         self.tasks: TaskShelf = TaskShelf(Random(f"ids {settings.seed}"))
         self._account = Account(slots=settings.slots, units=settings.units)
+        self._ledger = Ledger(self._account, slots=settings.slots, units=settings.units, seed=settings.seed)
         self._store = PictureStore()
         self.studio: Studio = Studio(form=settings.pictures, source=self._store.content)
         self._files = FileShelf(str(settings.seed))
@@ -76,12 +82,13 @@ class Server:
             tasks=self.tasks,
             products=Products(),
             sessions=Sessions(),
-            library=Library(),
+            library=Library(seed=settings.seed),
             now=clock.now,
             link=self._link,
             seed=settings.seed,
         )
         self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, world=self._world)
+        self._random = Random(f"calls {settings.seed}")
 
     def spent(self) -> Mapping[str, Decimal]:
         """Units charged up to now, by pool."""
@@ -100,7 +107,7 @@ class Server:
         response.headers["Date"] = formatdate(self._clock.date(), usegmt=True)
 
     async def _document(self, _: web.Request) -> web.Response:
-        return web.json_response(served_document(TASK_PATHS, self._origin()))
+        return web.json_response(served_document((*TASK_PATHS, *DIRECT_PATHS), self._origin()))
 
     async def _file(self, request: web.Request) -> web.Response:
         refused = refuse_token(request)
@@ -116,7 +123,10 @@ class Server:
 
     async def _call(self, request: web.Request) -> web.Response:
         try:
-            status, answer = 200, self._answers.success(await self._answer(request))
+            data = await self._answer(request)
+            status, answer = 200, self._answers.success(data)
+            if data is NO_DATA:
+                del answer["data"]
         except Refusal as refusal:
             status, answer = refusal.status, self._answers.failure(refusal)
         path, _, query = request.raw_path.partition("?")
@@ -126,12 +136,16 @@ class Server:
     async def _answer(self, request: web.Request) -> Any:
         """The data of the answer."""
         self._gate.check(request.headers.get("Authorization"))
-        endpoint, some_id = _route(request.raw_path.partition("?")[0])
+        self._ledger.open(self._clock.now())
+        path = request.raw_path.partition("?")[0].rstrip("/")
+        if path in BY_PATH:
+            return await self._answer_at_once(BY_PATH[path], request)
+        endpoint, some_id = _route(path)
         if request.method == "POST" and some_id is None:
             body = read_json(await _read(request), request.content_type)
             return self._create(endpoint, body)
         if request.method != "GET":
-            raise Refusal(1202, f"Request method '{request.method}' is not supported")
+            raise _wrong_method(request)
         if some_id is None:
             return self._list(endpoint, request.query)
         task = self.tasks.find(endpoint.path, some_id, by_external_id=endpoint.by_external_id)
@@ -140,18 +154,62 @@ class Server:
         return self._answers.one(endpoint, task, self._clock.now())
 
     def _list(self, endpoint: Endpoint, query: Mapping[str, str]) -> Any:
-        number = _whole_number(query, "pageNum", *PAGE_NUMBERS)
-        size = _whole_number(query, "pageSize", *PAGE_SIZES)
+        number, size = asked_page(query, most=LONG_PAGES.get(endpoint.path, MOST_PER_PAGE))
         tasks = self.tasks.page(endpoint.path, number, size, newest_first=self._settings.newest_first)
         return self._answers.page(endpoint, tasks, self._clock.now())
 
-    def _create(self, endpoint: Endpoint, raw: Mapping[str, Any]) -> Any:
-        accepted = check(
-            endpoint, raw, unknown_model=self._settings.unknown_model, store=self._store, world=self._world
+    async def _answer_at_once(self, rows: Mapping[str, Direct], request: web.Request) -> Any:
+        """The data of the answer to a synchronous call."""
+        row = rows.get(request.method)
+        if row is None:
+            raise _wrong_method(request)
+        accepted = Accepted({}, {})
+        if row.form is not None:
+            raw = read_json(await _read(request), request.content_type)
+            accepted = self._check(row.form, raw)
+            if accepted.late_failure is not None:
+                raise Refusal(1201, accepted.late_failure)
+        now = self._clock.now()
+        self._account.admit(CALLS_POOL, 0, row.units, None, now=now)
+        call = Call(
+            body=accepted.body,
+            pictures=accepted.pictures,
+            query=request.query,
+            world=self._world,
+            ledger=self._ledger,
+            now=now,
+            call_id=self.tasks.next_id(),
+            units=row.units,
+            newest_first=self._settings.newest_first,
+            vary=self._vary,
         )
+        data = row.answer(call)
+        self._account.charge(
+            Charge(
+                task_id=call.call_id,
+                pool=CALLS_POOL,
+                units=row.units or Decimal(0),
+                created=now,
+                charged=now,
+                path=row.path,
+                body=accepted.body,
+            )
+        )
+        return data
+
+    def _vary(self, variations: Sequence[Any]) -> Any:
+        """One of the variations; always the first without quirks."""
+        return self._random.choice(variations) if self._settings.quirks else variations[0]
+
+    def _check(self, form: Form, raw: Mapping[str, Any]) -> Accepted:
+        """The accepted body; refused for its fields first, then for its words."""
+        accepted = check(form, raw, unknown_model=self._settings.unknown_model, store=self._store, world=self._world)
         if words_in(prompts_of(accepted.body), self._settings.refused_words):
             raise Refusal(1301, "The content does not comply with the content safety policy")
-        task = self._new_task(endpoint, accepted, self._clock.now())
+        return accepted
+
+    def _create(self, endpoint: Endpoint, raw: Mapping[str, Any]) -> Any:
+        task = self._new_task(endpoint, self._check(endpoint, raw), self._clock.now())
         return self._answers.created(endpoint, task)
 
     def _new_task(self, endpoint: Endpoint, accepted: Accepted, now: float) -> EmulatedTask:
@@ -184,16 +242,19 @@ class Server:
 
     def _expect(self, endpoint: Endpoint, task: EmulatedTask) -> None:
         """Remember what a task that will succeed leaves behind; it can be found once the task has ended."""
+        endpoint.keep(task, self._world)
         for listed, entries in endpoint.make(task, self._world).lists.items():
             for entry in entries:
                 if "id" in entry:
                     self._world.products.put(Product(listed, entry, task.course.ended, endpoint.path, task))
-        endpoint.keep(task, self._world)
 
 
-def _route(raw_path: str) -> tuple[Endpoint, str | None]:
-    """The endpoint a path belongs to, and the id in it."""
-    path = raw_path.rstrip("/")
+def _wrong_method(request: web.Request) -> Refusal:
+    return Refusal(1202, f"Request method '{request.method}' is not supported")
+
+
+def _route(path: str) -> tuple[Endpoint, str | None]:
+    """The task endpoint a path belongs to, and the id in it."""
     for endpoint in ENDPOINTS:
         if path == endpoint.path:
             return endpoint, None
@@ -208,10 +269,3 @@ async def _read(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise Refusal(1200, "Request body is too large") from error
-
-
-def _whole_number(query: Mapping[str, str], name: str, least: int, most: int, default: int) -> int:
-    text = query.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) + 3 or not least <= int(text) <= most:
-        raise invalid(name, text)
-    return int(text)
