@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
@@ -32,7 +33,11 @@ def call(http: aiohttp.ClientSession) -> Call:
 
     async def call(method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> tuple[int, Any]:
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        async with http.request(method, path, json=body, params=query or None, headers=headers) as answer:
+        content = None
+        if body is not None:
+            content = io.BytesIO(json.dumps(body).encode())  # aiohttp warns about large bodies of any other kind
+            headers["Content-Type"] = "application/json"
+        async with http.request(method, path, data=content, params=query or None, headers=headers) as answer:
             return answer.status, await answer.json()
 
     return call
