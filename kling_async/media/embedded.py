@@ -1,49 +1,132 @@
-"""Local files and bytes that stand in a body where their Base64 text will be."""
+"""Local files and bytes that stand in a body where their Base64 text will be, read when they are sent and not before.
+
+A file is sent as it was when its request was made, or not at all: one that changes is an `InvalidRequest`, raised
+before its last piece is given away.
+"""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
+import binascii
+import os
+from collections.abc import Generator
+from io import FileIO
 from pathlib import Path
-from typing import cast
+from typing import Final, NamedTuple
 
 import attrs
 
 from ..errors import InvalidRequest
+from .forms import open_file
+
+PIECE: Final = 48 * 1024
+"""Bytes encoded at once: a multiple of three, 0.1 ms of work, and a result that malloc does not ask the kernel for."""
+_BLOCK: Final = 8 * PIECE  # bytes read at once
+
+
+class Mark(NamedTuple):
+    """By what a file is known again."""
+
+    size: int
+    written: int
+    device: int
+    inode: int
+
+
+def _mark(about: os.stat_result) -> Mark:
+    return Mark(about.st_size, about.st_mtime_ns, about.st_dev, about.st_ino)
+
+
+def _first_mark(embedded: Embedded) -> Mark | None:
+    if isinstance(embedded.source, bytes):
+        return None
+    try:
+        return _mark(embedded.source.stat())
+    except (OSError, ValueError):
+        return None  # told when it is sent, with the field's name
 
 
 @attrs.frozen
 class Embedded:
-    """A file that becomes Base64 text inside a JSON body when the request is sent, not before."""
+    """A file that becomes Base64 text inside a JSON body."""
 
     source: bytes | Path = attrs.field(
         repr=lambda source: f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
     )
+    mark: Mark | None = attrs.field(
+        default=attrs.Factory(_first_mark, takes_self=True), init=False, eq=False, repr=False
+    )
+    """How the file was when it was embedded; None for bytes, and for what could not be looked at."""
 
-    def text(self) -> str:
-        """The Base64 text. Reads the file; call it off the loop. `InvalidRequest` if it has gone since."""
+    def length(self, field: str) -> int:
+        """Characters of the Base64 text. `InvalidRequest` if the file could not be looked at. Blocks only then."""
         if isinstance(self.source, bytes):
-            return base64.b64encode(self.source).decode("ascii")
-        try:
-            return base64.b64encode(self.source.read_bytes()).decode("ascii")
-        except OSError as error:
-            trouble = error.strerror or type(error).__name__
-        raise InvalidRequest("file", f"could be read before, and cannot any more ({trouble})", self.source)
+            return _text_length(len(self.source))
+        if self.mark is not None:
+            return _text_length(self.mark.size)
+        with open_file(field, self.source):  # says why it cannot be read
+            raise InvalidRequest(field, "must be there when the request is made, and came later", self.source)
+
+    def blocks(self, field: str) -> Generator[memoryview, None, None]:
+        """
+        The content in blocks, all but the last of which are multiples of `PIECE`; can be asked for again.
+
+        Blocking where it is a file; then a block is good until the next but one is asked for. `InvalidRequest` if the
+        file changed.
+        """
+        if isinstance(self.source, bytes):
+            yield memoryview(self.source)
+            return
+        with open_file(field, self.source) as file:
+            try:
+                yield from self._read(field, file, self.source)
+            except OSError as error:
+                trouble = error.strerror
+            else:
+                return
+        raise InvalidRequest(field, f"must be a file that can be read ({trouble})", self.source)
+
+    def _read(self, field: str, file: FileIO, path: Path) -> Generator[memoryview, None, None]:
+        left = self._unchanged(field, file, path)
+        rooms = [memoryview(bytearray(min(_BLOCK, left))) for _ in range(2)]
+        while left:
+            rooms.reverse()  # one is still in use
+            wanted = rooms[0][: min(_BLOCK, left)]
+            filled = _filled(file, wanted)
+            left -= filled
+            if filled < len(wanted):
+                raise _changed(field, path, f"it ended {left:,} bytes early")
+            if not left:
+                # Before the last block is out of hand, so that a body with a broken file in it is never whole.
+                self._unchanged(field, file, path)
+            yield wanted
+
+    def _unchanged(self, field: str, file: FileIO, path: Path) -> int:
+        then, now = self.mark, _mark(os.fstat(file.fileno()))
+        if then is None:
+            raise _changed(field, path, "there was none")
+        if then.size != now.size:
+            raise _changed(field, path, f"it had {then.size:,} bytes and has {now.size:,}")
+        if then != now:
+            raise _changed(field, path, "it was written to" if then.inode == now.inode else "it was replaced")
+        return now.size
 
 
-def embeds(body: object) -> bool:
-    """Whether any local file waits in a body."""
-    if isinstance(body, Mapping):
-        return any(embeds(value) for value in cast("Mapping[str, object]", body).values())
-    if isinstance(body, list):
-        return any(embeds(value) for value in cast("list[object]", body))
-    return isinstance(body, Embedded)
+def _text_length(size: int) -> int:
+    return -(-size // 3) * 4
 
 
-def filled(body: object) -> object:
-    """The body with every local file replaced by its text. Reads files; call it off the loop."""
-    if isinstance(body, Mapping):
-        return {name: filled(value) for name, value in cast("Mapping[str, object]", body).items()}
-    if isinstance(body, list):
-        return [filled(value) for value in cast("list[object]", body)]
-    return body.text() if isinstance(body, Embedded) else body
+def _changed(field: str, path: Path, change: str) -> InvalidRequest:
+    return InvalidRequest(field, f"must be left as it is until the request is sent ({change})", path)
+
+
+def encoded(piece: memoryview) -> bytes:
+    """Base64 text of a piece, which is a multiple of three bytes or the last."""
+    return binascii.b2a_base64(piece, newline=False)
+
+
+def _filled(file: FileIO, room: memoryview) -> int:
+    """How many bytes could be put in; all there is room for, unless the file ends."""
+    filled = 0
+    while filled < len(room) and (more := file.readinto(room[filled:])):
+        filled += more
+    return filled

@@ -13,8 +13,9 @@ import stat
 import string
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from ..errors import InvalidRequest
@@ -97,7 +98,7 @@ def hint(value: MediaInput) -> str:
     return _HINT if isinstance(value, str) and len(value) < _LONGEST_NAME else ""
 
 
-def open_file(field: str, path: Path) -> BinaryIO:
+def open_file(field: str, path: Path) -> FileIO:
     """Open a regular file for reading, unbuffered; whatever else the path leads to is an `InvalidRequest`. Blocking."""
     try:
         # Looked at first, because opening can do something to a device; and again, because it may be another by now.

@@ -1,11 +1,12 @@
 """Files on their way in: what may be given, what is checked of it, and what waits in a body until it is sent."""
 
-from .embedded import Embedded, embeds, filled
+from .embedded import PIECE, Embedded, encoded
 from .forms import MediaInput, bare
 from .pictures import PictureLimits, check_picture, sides
 from .sounds import SoundLimits, check_sound, check_video
 
 __all__ = [
+    "PIECE",
     "Embedded",
     "MediaInput",
     "PictureLimits",
@@ -14,7 +15,6 @@ __all__ = [
     "check_picture",
     "check_sound",
     "check_video",
-    "embeds",
-    "filled",
+    "encoded",
     "sides",
 ]

@@ -17,15 +17,13 @@ from yarl import URL
 
 from .._version import __version__
 from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, KlingError, RequestTimeout
-from ..media.inputs import embeds, filled
 from ..protocol.call import Answer
-from ..protocol.codec import dumps
+from .uploads import Upload, Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
-    from ..protocol.call import Body, Call
+    from ..protocol.call import Call
     from .auth import Secret
 
 MAX_BODY: Final = 16 * 1024 * 1024
@@ -67,6 +65,7 @@ class HTTP:
     timeout: aiohttp.ClientTimeout
     borrowed: aiohttp.ClientSession | None = None
     """A session of the caller's; used, and never closed here."""
+    _uploads: Uploads = attrs.field(factory=Uploads, init=False, repr=False)
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -79,13 +78,35 @@ class HTTP:
     async def close(self) -> None:
         """Close what was opened here, and refuse all further calls."""
         self._closed = True
+        self._uploads.stop()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        await self._uploads.close()
 
     async def exchange(self, call: Call[Any], bearer: Secret) -> Answer:
-        """Send once and return whatever came back, whole or not; `ConnectionFailed` or `RequestTimeout` if nothing."""
-        body = None if call.body is None else await _encoded(call.body)
+        """
+        Send once and return whatever came back, whole or not; `ConnectionFailed` or `RequestTimeout` if nothing.
+
+        The time for a body of several megabytes counts anew with every piece of it that the connection takes, and once
+        more for the answer: a slow line is no reason to give up, a line on which nothing moves is.
+        """
+        self._opened()
+        body = None if call.body is None else await self._uploads.prepared(call.body)
+        if not isinstance(body, Upload):
+            return await self._exchanged(call, bearer, body, self.timeout)
+        try:
+            async with self._uploads.under_way(body, self.timeout.total):
+                return await self._exchanged(call, bearer, body, _without_total(self.timeout))
+        except RequestTimeout:
+            raise
+        except TimeoutError as error:
+            failure = self._error(call, error, None, body)
+        raise failure.with_traceback(None)
+
+    async def _exchanged(
+        self, call: Call[Any], bearer: Secret, body: bytes | Upload | None, timeout: aiohttp.ClientTimeout
+    ) -> Answer:
         session = self._opened()
         answer: Answer | None = None
         try:
@@ -96,7 +117,7 @@ class HTTP:
                 headers={"Authorization": f"Bearer {bearer.reveal()}", **(_HEADERS if self.borrowed else {})},
                 allow_redirects=False,
                 raise_for_status=False,  # a borrowed session may have it on, and with it no code would be read
-                timeout=self.timeout,
+                timeout=timeout,
             )
             answer = Answer(status=response.status, headers=response.headers)
             try:
@@ -113,12 +134,12 @@ class HTTP:
             if answer is not None and isinstance(error, aiohttp.ClientPayloadError) and not session.closed:
                 answer.flaw = "was cut short"
                 return answer
-            failure = self._error(call, error, session)
+            failure = self._error(call, error, session, body)
         else:
             return answer
         # Outside of the except block, and with nothing of aiohttp's in a local, a cause or a context: its errors hold
         # the request's headers.
-        raise failure
+        raise failure.with_traceback(None)
 
     def _url(self, call: Call[Any]) -> URL:
         url = URL(f"{self.base}{call.path}", encoded=True)
@@ -139,24 +160,39 @@ class HTTP:
             )
         return self._session
 
-    def _error(self, call: Call[Any], trouble: Exception, session: aiohttp.ClientSession) -> KlingError:
+    def _error(
+        self,
+        call: Call[Any],
+        trouble: Exception,
+        session: aiohttp.ClientSession | None,
+        body: bytes | Upload | None,
+    ) -> KlingError:
         where = f"{call.method} {self.base.origin()}{call.path}"
         kind, words = type(trouble).__name__, _words(trouble)
-        if self._closed or session.closed:
-            return ClientClosed(f"the session was closed during {where}", may_have_been_created=True)
+        whole, when = True, ""
+        if isinstance(body, Upload) and not body.whole:
+            if body.trouble is not None:
+                return body.trouble
+            whole, when = False, " before all of the request was sent"  # and half a request makes no task
+        if self._closed or (session is not None and session.closed):
+            return ClientClosed(f"the session was closed during {where}{when}", may_have_been_created=whole)
         if isinstance(trouble, aiohttp.ConnectionTimeoutError):
             return RequestTimeout(f"no connection to the vendor in time: {where}")
         if isinstance(trouble, TimeoutError):
-            return RequestTimeout(f"no answer in time: {where}", may_have_been_created=True)
+            told = f"nothing moved for too long{when}" if when else "no answer in time"
+            return RequestTimeout(f"{told}: {where}", may_have_been_created=whole)
         if isinstance(trouble, aiohttp.ClientConnectorError):
             return ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
-        return ConnectionFailed(f"the connection broke: {where}: {kind}: {words}", may_have_been_created=True)
+        return ConnectionFailed(f"the connection broke{when}: {where}: {kind}: {words}", may_have_been_created=whole)
 
 
-async def _encoded(body: Mapping[str, Body]) -> bytes:
-    if embeds(body):
-        return await asyncio.to_thread(lambda: dumps(filled(body)))
-    return dumps(body)
+def _without_total(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        connect=timeout.connect,
+        sock_connect=timeout.sock_connect,
+        sock_read=timeout.sock_read,
+        ceil_threshold=timeout.ceil_threshold,
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, answer: Answer) -> None:

@@ -18,15 +18,12 @@ from PIL import Image
 
 from kling_async import InvalidRequest
 from kling_async.media.inputs import (
-    Embedded,
     PictureLimits,
     SoundLimits,
     bare,
     check_picture,
     check_sound,
     check_video,
-    embeds,
-    filled,
     sides,
 )
 
@@ -434,39 +431,6 @@ def test_video_passes_as_an_address_only(tmp_path: Path) -> None:
         assert value == caught.value.value
     with pytest.raises(InvalidRequest, match="complete http"):
         check_video("video_url", "https://")
-
-
-def test_embedded_file_is_read_when_it_is_sent(tmp_path: Path) -> None:
-    """The text of a file is made late, and its repr shows no content."""
-    file = tmp_path / "fox.png"
-    waiting = Embedded(file)
-
-    file.write_bytes(PNG)
-
-    assert as_text(PNG) == waiting.text()
-    assert f"Embedded(source={file})" == repr(waiting)
-    assert "Embedded(source=3 bytes)" == repr(Embedded(b"abc"))
-
-
-def test_file_that_went_away_is_a_mistake_in_the_request(tmp_path: Path) -> None:
-    """A file that was there when the request was made, and is not when it is sent, is told by name."""
-    file = tmp_path / "fox.png"
-    waiting = Embedded(file)
-
-    with pytest.raises(InvalidRequest, match="No such file or directory") as caught:
-        waiting.text()
-
-    assert file == caught.value.value
-
-
-def test_bodies_are_filled_at_any_depth() -> None:
-    """Every file in a body becomes its text, and the body itself stays as it was."""
-    body = {"image": Embedded(b"a"), "masks": [{"mask": Embedded(b"b"), "x": 1}], "n": 2}
-
-    text = filled(body)
-
-    assert {"image": "YQ==", "masks": [{"mask": "Yg==", "x": 1}], "n": 2} == text
-    assert (True, False) == (embeds(body), embeds(text))
 
 
 @settings(max_examples=150, deadline=None)
