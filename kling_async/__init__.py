@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         TaskNotFound,
         TaskTimeout,
         UnsafeURL,
+        UnsupportedWarning,
         WebhookError,
     )
     from .handle import TaskHandle, TaskRef
@@ -99,6 +100,7 @@ __all__ = [
     "TaskStatus",
     "TaskTimeout",
     "UnsafeURL",
+    "UnsupportedWarning",
     "VideoResult",
     "WebhookError",
     "__version__",

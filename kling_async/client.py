@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import random
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,14 +15,15 @@ from typing import Any, NoReturn, Self, TypeVar
 import aiohttp
 import attrs
 
-from .api import ROWS, Images, Videos
-from .errors import ClientClosed, InvalidRequest, KlingError
+from .api import ROWS, Account, Elements, Images, Sounds, Videos, Voices
+from .api.fields import Checked
+from .errors import ClientClosed, InvalidRequest, KlingError, UnsupportedWarning
 from .events import Listener, Teller
 from .fetching import Downloadable, download
 from .handle import TaskHandle, TaskRef, as_completed
 from .media.downloads import Downloader
 from .models import Task
-from .options import Downloads, Polling, Retry
+from .options import Downloads, Polling, Retry, Validation, validation
 from .polling.lookup import find
 from .polling.schedule import PlainSchedule
 from .polling.watcher import Watcher
@@ -47,12 +49,23 @@ class _Inside:
     engine: Engine
     polling: Polling
     random: random.Random
+    validate: Validation
     watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher])
+
+    def check(self, request: object, /) -> None:
+        """Look into the capability map, unless told not to."""
+        if self.validate == "off" or not isinstance(request, Checked):
+            return
+        for error in request.unsupported():
+            if self.validate == "error":
+                raise error
+            warnings.warn(str(error), UnsupportedWarning, stacklevel=2)
 
     async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
         return await self.engine.send(call, retry=retry)
 
     async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
+        self.check(request)
         external, call = row.create(request, new_id)
         task = await submit(self.engine, row.name, external, call)
         born = asyncio.get_running_loop().time()
@@ -112,8 +125,11 @@ class KlingClient:
     `credentials` takes `AccessKey`, `ApiKey`, or a coroutine function that returns one. `base_url` (else
     `KLING_BASE_URL`, else the vendor's Singapore host) must be https; plain http is for this machine only, where an
     emulator may run. `timeout` is of one HTTP exchange: seconds, or aiohttp's `ClientTimeout`; 60 s by default. A
-    `session` given is used and never closed. `on_event` is called with every `Event` (`kling_async.events`), for
-    instance with the progress of downloads; it must be quick, and what it raises is logged and breaks nothing.
+    `session` given is used and never closed. `validate` says what happens to a combination that the vendor's capability
+    map calls unsupported, before anything is sent: "error" raises `InvalidRequest`, "warn" issues an
+    `UnsupportedWarning`, "off" says nothing; models the map does not know always pass. `on_event` is called with every
+    `Event` (`kling_async.events`), for instance with the progress of downloads; it must be quick, and what it raises is
+    logged and breaks nothing.
     """
 
     def __init__(
@@ -129,6 +145,7 @@ class KlingClient:
         timeout: float | aiohttp.ClientTimeout | None = None,
         session: aiohttp.ClientSession | None = None,
         downloads: Downloads | None = None,
+        validate: Validation = "error",
         on_event: Listener | None = None,
     ) -> None:
         """Send nothing and open nothing yet; raise `MissingCredentials` or `InvalidRequest` for what cannot work."""
@@ -140,7 +157,7 @@ class KlingClient:
         chance = random.Random()
         http = HTTP(base, _timeout(timeout), session)
         engine = Engine(http, Authorizer(keys), retry or Retry(), chance)
-        self._inside = _Inside(engine, polling or Polling(), chance)
+        self._inside = _Inside(engine, polling or Polling(), chance, validation(validate))
         self._downloader = Downloader(
             downloads or Downloads(), base if is_loopback(base) else None, Teller(_listener(on_event))
         )
@@ -148,6 +165,14 @@ class KlingClient:
         """Pictures."""
         self.videos: Videos = Videos(self._inside)
         """Videos."""
+        self.audio: Sounds = Sounds(self._inside)
+        """Sounds and speech."""
+        self.voices: Voices = Voices(self._inside)
+        """Voices for videos."""
+        self.elements: Elements = Elements(self._inside)
+        """People and things that videos and pictures can show again."""
+        self.account: Account = Account(self._inside)
+        """What the account has and what it spent."""
 
     async def __aenter__(self) -> Self:
         """The client itself; connections are opened when they are needed."""

@@ -79,6 +79,7 @@ __all__ = [
     "TaskNotFound",
     "TaskTimeout",
     "UnsafeURL",
+    "UnsupportedWarning",
     "WebhookError",
 ]
 
@@ -100,6 +101,10 @@ class KlingError(Exception):
         twin = _rebuilt(type(self), self.args, self.__dict__)
         twin.__cause__ = self.__cause__
         return twin
+
+
+class UnsupportedWarning(UserWarning):
+    """A request asks a model for what the capability map says it cannot do (`validate="warn"`)."""
 
 
 def _rebuilt(kind: type[E], args: tuple[object, ...], state: Mapping[str, object]) -> E:

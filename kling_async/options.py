@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
 from yarl import URL
@@ -67,6 +67,17 @@ def _host(given: object, rule: str) -> str:
     if not _DOMAIN.fullmatch(host):
         raise InvalidRequest("Downloads.hosts", rule, given)
     return host
+
+
+Validation: TypeAlias = Literal["error", "warn", "off"]
+"""What happens to a combination that the vendor's capability map calls unsupported."""
+
+
+def validation(given: object) -> Validation:
+    """One of the three words, or `InvalidRequest`."""
+    if given not in get_args(Validation):
+        raise InvalidRequest("validate", f"must be one of {', '.join(get_args(Validation))}", given)
+    return cast("Validation", given)
 
 
 @attrs.frozen(kw_only=True)

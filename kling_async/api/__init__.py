@@ -1,50 +1,158 @@
-"""What Kling offers: request classes and rows, one file per resource, no logic. `ROWS` lists every row by name."""
+"""What Kling offers: request classes and rows, one file per theme, no logic. `ROWS` and `CALLS` list all by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
+from ..protocol.direct import DirectEndpoint
 from ..protocol.endpoint import Resource, TaskEndpoint
-from .fields import ElementRef, FieldInfo, TaskRequest, VoiceRef, WatermarkInfo, info
-from .images import GenerateImage, GenerateMultiShot, Images
-from .videos import CameraConfig, CameraControl, DynamicMask, ImageToVideo, Point, ShotPrompt, TextToVideo, Videos
+from .account import Account, BalanceFilter, ListBalance, ListCosts, ListPackages, PackageFilter
+from .audio import Sounds, TextToAudio, TextToSpeech, VideoToAudio
+from .elements import (
+    CreateElement,
+    CreateFirstElement,
+    DeleteElement,
+    ElementClip,
+    ElementClips,
+    ElementImages,
+    Elements,
+    ElementTagRef,
+    ElementView,
+    FirstGeneration,
+    ListElements,
+)
+from .fields import ElementRef, FieldInfo, PageRequest, Request, TaskRequest, VoiceRef, WatermarkInfo, info
+from .images import Images
+from .images.generation import GenerateImage
+from .images.omni import OmniImage, OmniImageReference
+from .images.references import ExpandImage, GenerateMultiShot, RecognizeImage, ReferenceToImage, SubjectImage, TryOn
+from .storyboard import ShotPrompt
+from .videos import Selection, Videos
+from .videos.editing import (
+    ExtendVideo,
+    InitSelection,
+    MultiElements,
+    OfSession,
+    RelativePoint,
+    SelectPoints,
+)
+from .videos.effects import EffectInput, MakeEffect
+from .videos.generation import CameraConfig, CameraControl, DynamicMask, ImageToVideo, Point, TextToVideo
+from .videos.omni import OmniVideo, OmniVideoClip, OmniVideoImage
+from .videos.references import MotionControl, ReferenceImage, ReferenceToVideo
+from .videos.speaking import AdvancedLipSync, Avatar, FaceChoice, IdentifyFace, LipSync, LipSyncInput
+from .voices import CreateVoice, DeleteVoice, ListVoices, Voices
 
 __all__ = [
+    "CALLS",
     "RESOURCES",
     "ROWS",
+    "Account",
+    "AdvancedLipSync",
+    "Avatar",
+    "BalanceFilter",
     "CameraConfig",
     "CameraControl",
+    "CreateElement",
+    "CreateFirstElement",
+    "CreateVoice",
+    "DeleteElement",
+    "DeleteVoice",
+    "DirectRow",
     "DynamicMask",
+    "EffectInput",
+    "ElementClip",
+    "ElementClips",
+    "ElementImages",
     "ElementRef",
+    "ElementTagRef",
+    "ElementView",
+    "Elements",
+    "ExpandImage",
+    "ExtendVideo",
+    "FaceChoice",
     "FieldInfo",
+    "FirstGeneration",
     "GenerateImage",
     "GenerateMultiShot",
+    "IdentifyFace",
     "ImageToVideo",
     "Images",
+    "InitSelection",
+    "LipSync",
+    "LipSyncInput",
+    "ListBalance",
+    "ListCosts",
+    "ListElements",
+    "ListPackages",
+    "ListVoices",
+    "MakeEffect",
+    "MotionControl",
+    "MultiElements",
+    "OfSession",
+    "OmniImage",
+    "OmniImageReference",
+    "OmniVideo",
+    "OmniVideoClip",
+    "OmniVideoImage",
+    "PackageFilter",
+    "PageRequest",
     "Point",
+    "RecognizeImage",
+    "ReferenceImage",
+    "ReferenceToImage",
+    "ReferenceToVideo",
+    "RelativePoint",
+    "Request",
+    "SelectPoints",
+    "Selection",
     "ShotPrompt",
+    "Sounds",
+    "SubjectImage",
     "TaskRequest",
+    "TaskRow",
+    "TextToAudio",
+    "TextToSpeech",
     "TextToVideo",
+    "TryOn",
+    "VideoToAudio",
     "Videos",
     "VoiceRef",
+    "Voices",
     "WatermarkInfo",
     "info",
     "rows",
 ]
 
-RESOURCES: Final[tuple[type[Resource], ...]] = (Images, Videos)
-"""The groups of endpoints, as attributes of the client."""
+TaskRow: TypeAlias = TaskEndpoint[..., Any, Any]
+DirectRow: TypeAlias = DirectEndpoint[..., Any, Any]
+
+RESOURCES: Final[tuple[type[Resource], ...]] = (
+    Images,
+    Videos,
+    Selection,
+    Sounds,
+    Voices,
+    Elements,
+    FirstGeneration,
+    Account,
+)
+"""The groups of endpoints, as reached from the client by their `name`."""
 
 
-def rows(resource: type[Resource]) -> Iterator[TaskEndpoint[..., Any, Any]]:
+def rows(resource: type[Resource]) -> Iterator[TaskRow | DirectRow]:
     """The rows that stand on a resource class, in the order written."""
-    for value in vars(resource).values():
-        if isinstance(value, TaskEndpoint):
-            yield cast("TaskEndpoint[..., Any, Any]", value)
+    for part in resource.__mro__:
+        for value in vars(part).values():
+            if isinstance(value, TaskEndpoint | DirectEndpoint):
+                yield cast("TaskRow | DirectRow", value)
 
 
-ROWS: Final[Mapping[str, TaskEndpoint[..., Any, Any]]] = {
-    row.name: row for resource in RESOURCES for row in rows(resource)
-}
+_ALL: Final = tuple(row for resource in RESOURCES for row in rows(resource))
+
+ROWS: Final[Mapping[str, TaskRow]] = {row.name: row for row in _ALL if isinstance(row, TaskEndpoint)}
 """Every endpoint that makes tasks, by name."""
+
+CALLS: Final[Mapping[str, DirectRow]] = {row.name: row for row in _ALL if isinstance(row, DirectEndpoint)}
+"""Every call that is answered at once, by name."""

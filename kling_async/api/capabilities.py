@@ -102,3 +102,61 @@ IMAGE_MODELS: Final[Mapping[str, ImageModel]] = {
     "kling-v2-1": ImageModel(resolutions=("1k", "2k"), image_fidelity=True, human_fidelity=True, image_reference=True),
     "kling-v3": ImageModel(resolutions=("1k", "2k"), elements=True),
 }
+
+
+class OmniVideoModel(NamedTuple):
+    """A model of `videos.omni`."""
+
+    seconds: tuple[int, ...]
+    modes: frozenset[str]
+    sound: bool = False
+    multi_shot: bool = False
+    long_or_short: bool = False
+    """Whether words alone, or with a first frame, give 5 or 10 seconds only."""
+    elements_with_frames: int = 3
+    """Elements that may be shown beside a first frame."""
+    elements_with_both_frames: int = 3
+
+
+OMNI_VIDEO_MODELS: Final[Mapping[str, OmniVideoModel]] = {
+    "kling-video-o1": OmniVideoModel(
+        seconds=tuple(range(3, 11)), modes=_BOTH, long_or_short=True, elements_with_both_frames=0
+    ),
+    "kling-v3-omni": OmniVideoModel(seconds=tuple(range(3, 16)), modes=_ALL, sound=True, multi_shot=True),
+}
+
+MOTION_MODELS: Final[Mapping[str, bool]] = {"kling-v2-6": False, "kling-v3": True}
+"""Models of `videos.motion_control`, and whether they take an element."""
+
+REFERENCE_VIDEO_MODELS: Final = ("kling-v1-6",)
+"""Models of `videos.reference_to_video` and `videos.multi_elements`."""
+
+DUET_MODELS: Final = ("kling-v1", "kling-v1-5", "kling-v1-6")
+"""Models that the old effects for two pictures may name."""
+
+DUET_SCENES: Final[Mapping[str, tuple[str, ...]]] = {
+    "hug": DUET_MODELS,
+    "kiss": DUET_MODELS,
+    "heart_gesture": DUET_MODELS,
+    "fight": ("kling-v1-6",),
+}
+"""The old effects for two pictures, which take a model and a mode; hug, kiss and fight were retired 2026-01-30."""
+
+
+class OmniImageModel(NamedTuple):
+    """A model of `images.omni`."""
+
+    resolutions: tuple[str, ...]
+    series: bool = False
+
+
+OMNI_IMAGE_MODELS: Final[Mapping[str, OmniImageModel]] = {
+    "kling-image-o1": OmniImageModel(resolutions=("1k", "2k")),
+    "kling-v3-omni": OmniImageModel(resolutions=("1k", "2k", "4k"), series=True),
+}
+
+REFERENCE_IMAGE_MODELS: Final = ("kling-v2", "kling-v2-1")
+"""Models of `images.reference_to_image`."""
+
+TRY_ON_MODELS: Final = ("kolors-virtual-try-on-v1", "kolors-virtual-try-on-v1-5")
+"""Models of `images.try_on`; since 2026-09-15 both run on the same."""

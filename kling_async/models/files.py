@@ -1,4 +1,4 @@
-"""Files on the vendor's hosts: a link, what lies behind it, when it ends. A link is as good as a key, and is not shown."""
+"""Files on the vendor's hosts: a link, what lies behind it, when it ends. Links are as good as keys and not shown."""
 
 from __future__ import annotations
 

@@ -42,12 +42,12 @@ async def find(
         missing = TaskNotFound(
             error.message, code=error.code, status=error.status, request_id=error.request_id, advice=error.advice
         )
-    if task_id is None and not row.query_by_external_id:
+    if external_task_id and not task_id and not row.query_by_external_id:
         for number in range(1, _PAGES + 1):
-            tasks = await sender.send(row.page(number, _SIZE), retry=retry)
-            for task in tasks:
+            found, rows = await sender.send(row.pick(number, _SIZE, (external_task_id,)), retry=retry)
+            for task in found:
                 if task.external_task_id == external_task_id:
                     return task
-            if len(tasks) < _SIZE:
+            if rows < _SIZE:
                 break
     raise missing

@@ -136,13 +136,14 @@ def _sendable(value: object) -> bool:
     return value is None or isinstance(value, int | Embedded) or (isinstance(value, float) and math.isfinite(value))
 
 
+def _renamed(kind: type[Any]) -> dict[str, Any]:
+    """What fields are called on the wire, where our name differs."""
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
+    return {field.name: override(rename=field.metadata[SENT_AS]) for field in fields if SENT_AS in field.metadata}
+
+
 def _structure_attrs(kind: type[T]) -> Callable[[object, type[T]], T]:
-    named: dict[str, Any] = {
-        field.name: override(rename=field.metadata[SENT_AS])
-        for field in attrs.fields(cast("type[attrs.AttrsInstance]", kind))
-        if SENT_AS in field.metadata
-    }
-    build = make_dict_structure_fn(kind, _results, _cattrs_detailed_validation=False, **named)
+    build = make_dict_structure_fn(kind, _results, _cattrs_detailed_validation=False, **_renamed(kind))
 
     def structure(data: object, _: type[T]) -> T:
         if not isinstance(data, dict):
@@ -227,7 +228,7 @@ def _structure_decimal(value: object, _: type[Decimal]) -> Decimal | None:
 
 
 def _unstructure_request(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
-    return make_dict_unstructure_fn(kind, _requests, _cattrs_omit_if_default=True)
+    return make_dict_unstructure_fn(kind, _requests, _cattrs_omit_if_default=True, **_renamed(kind))
 
 
 _results = Converter(detailed_validation=False)

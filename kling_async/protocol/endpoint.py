@@ -7,8 +7,22 @@ and acts. Everything else that needs to know an endpoint (command line, batches,
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Any, Final, Generic, Literal, ParamSpec, Protocol, Self, TypeAlias, TypeVar, overload
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Mapping
+from functools import partial
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    overload,
+)
 from urllib.parse import quote
 
 import attrs
@@ -33,6 +47,10 @@ PAGE_SIZE = 500
 class Backend(Sender, Protocol):
     """What a bound endpoint needs; the client's inside."""
 
+    def check(self, request: object, /) -> None:
+        """Raise or warn about what a request asks of a model that cannot do it, as the client was told to."""
+        ...
+
     async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
         """Create a task."""
         ...
@@ -52,12 +70,30 @@ class Backend(Sender, Protocol):
 class Resource:
     """A group of endpoints that share a backend, for instance `client.videos`."""
 
+    name: ClassVar[str]
+    """How it is reached from the client, for instance `videos.selection`."""
+
     backend: Backend = attrs.field(repr=False)
+
+
+def of_its_class(request: Q, wanted: Callable[..., Q], name: str) -> Q:
+    """The request, if it is of the class that an endpoint takes; else raises `InvalidRequest`."""
+    if isinstance(wanted, type) and not isinstance(request, wanted):
+        raise InvalidRequest("request", f"{name} takes a {wanted.__name__}", request)
+    return request
 
 
 def one_slot(_: object) -> int:
     """The weight of a task that holds one slot."""
     return 1
+
+
+class Picked(NamedTuple, Generic[R]):
+    """What was wanted of a page."""
+
+    tasks: tuple[Task[R | None], ...]
+    rows: int
+    """How many the page had in all; fewer than asked for means that it is the last."""
 
 
 class TaskSpec(Generic[P, Q, R]):
@@ -72,6 +108,7 @@ class TaskSpec(Generic[P, Q, R]):
         pool: Pool,
         weight: Callable[[Q], int] = one_slot,
         query_by_external_id: bool = True,
+        largest_page: int = PAGE_SIZE,
     ) -> None:
         self.request = request
         self.result = result
@@ -81,6 +118,8 @@ class TaskSpec(Generic[P, Q, R]):
         """How many slots a request holds."""
         self.query_by_external_id = query_by_external_id
         """Whether one task is documented to be found by its external id; if not, the list is searched too."""
+        self.largest_page = largest_page
+        """Tasks on a page at most."""
         self.name: str = path
         """Resource and attribute, for instance `"videos.text_to_video"`."""
 
@@ -89,9 +128,7 @@ class TaskSpec(Generic[P, Q, R]):
 
     def create(self, request: Q, new_id: Callable[[], str]) -> tuple[str, Call[Task[R | None]]]:
         """The call that makes a task, and the external id it carries: the request's own, else a new one."""
-        if isinstance(self.request, type) and not isinstance(request, self.request):
-            raise InvalidRequest("request", f"{self.name} takes a {self.request.__name__}", request)
-        body = dump(request)
+        body = dump(of_its_class(request, self.request, self.name))
         external = body.get("external_task_id")
         if not isinstance(external, str) or not external:
             external = body["external_task_id"] = new_id()
@@ -108,9 +145,18 @@ class TaskSpec(Generic[P, Q, R]):
     def page(self, number: int, size: int) -> Call[tuple[Task[R | None], ...]]:
         """The call that asks for one page of the list."""
         _within("page", number, PAGES)
-        _within("page_size", size, PAGE_SIZE)
+        _within("page_size", size, self.largest_page)
         query = {"pageNum": str(number), "pageSize": str(size)}
         return Call(method="GET", path=self.path, query=query, read=self.read_page)
+
+    def pick(self, number: int, size: int, wanted: Container[str]) -> Call[Picked[R]]:
+        """The call that asks for a page, and reads only those tasks whose id or external id is *wanted*."""
+        call = self.page(number, size)
+        return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, wanted))
+
+    def _pick(self, wanted: Container[str], data: Json) -> Picked[R]:
+        rows = self._rows(data)
+        return Picked(tuple(self.read(row) for row in rows if _ids(row, wanted)), len(rows))
 
     def read(self, data: Json) -> Task[R | None]:
         """One task object, bare or as an array of one. Raises `ResponseError`."""
@@ -126,11 +172,12 @@ class TaskSpec(Generic[P, Q, R]):
 
     def read_page(self, data: Json) -> tuple[Task[R | None], ...]:
         """A page of the list; null is an empty one. Raises `ResponseError`."""
-        if data is None:
-            return ()
-        if not isinstance(data, list):
+        return tuple(self.read(row) for row in self._rows(data))
+
+    def _rows(self, data: Json) -> list[Json]:
+        if data is not None and not isinstance(data, list):
             raise ResponseError(f"the answer is not a list of tasks: {shown(data)}")
-        return tuple(self.read(row) for row in data)
+        return data or []
 
     def _task(self, task_id: str, status: TaskStatus, row: dict[str, Json]) -> Task[R | None]:
         result = load(self.result, row.get("task_result") or {}) if status is TaskStatus.SUCCEED else None
@@ -156,8 +203,8 @@ class TaskSpec(Generic[P, Q, R]):
 class TaskEndpoint(TaskSpec[P, Q, R]):
     """A row: a `TaskSpec` that stands on a resource class, and binds to its instances."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name: str = f"{owner.__name__.lower()}.{name}"
+    def __set_name__(self, owner: type[Resource], name: str) -> None:
+        self.name: str = f"{owner.name}.{name}"
 
     @overload
     def __get__(self, resource: None, owner: type[Resource]) -> Self: ...
@@ -180,6 +227,17 @@ def _as_created(task: Task[Any]) -> Mapping[str, object]:
         "created_at": task.created_ms,
         "updated_at": task.updated_ms,
     }
+
+
+def _ids(row: Json, wanted: Container[str]) -> bool:
+    """Whether a row that was not read yet is one of those wanted."""
+    if not isinstance(row, dict):
+        return False
+    if str(row.get("task_id")) in wanted:
+        return True
+    info = row.get("task_info")
+    external = info.get("external_task_id") if isinstance(info, dict) else None
+    return isinstance(external, str) and external in wanted
 
 
 def _is_id(value: object) -> bool:
@@ -222,7 +280,7 @@ class TaskMethod(Generic[P, Q, R]):
 
     async def list(self, *, page: int = 1, page_size: int = 30) -> tuple[Task[R | None], ...]:
         """
-        One page of this endpoint's tasks, `page` 1 to 1000, `page_size` 1 to 500. One free query.
+        One page of this endpoint's tasks, `page` 1 to 1000, `page_size` 1 to 500 (voices: 1000). One free query.
 
         The vendor gives no total and states no order (newest first, as far as is known); past the end it is empty.
         """

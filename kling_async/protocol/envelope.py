@@ -78,6 +78,28 @@ def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: i
     return error
 
 
+def refused_inside(code: Json, message: Json) -> None:
+    """Raise what a second code inside of the data means, which some calls have; nothing if it is zero or missing."""
+    number = _number(code)
+    if number in (None, 0):
+        return
+    meaning = CODES.get(number or 0, Meaning(BadRequest, "Change what the call asks for"))
+    text = message if isinstance(message, str) and message else "the vendor gave no reason"
+    raise meaning.error(f"{text} (the answer as a whole said success)", code=number, advice=meaning.advice)
+
+
+def located(error: ApiError, answer: Answer, mask: Mask) -> ApiError:
+    """A refusal that was found inside of the data, with what only the answer around it tells."""
+    envelope = _decoded(answer.body)
+    return type(error)(
+        excerpt(error.message.encode("utf-8", "replace"), mask),
+        code=error.code,
+        status=answer.status,
+        request_id=_request_id(answer, envelope if isinstance(envelope, dict) else {}),
+        advice=error.advice,
+    )
+
+
 def excerpt(body: bytes, mask: Mask) -> str:
     """The first readable words of a body, without markup, secrets or signed links."""
     text = _MARKUP.sub(" ", body[: 16 * _EXCERPT].decode("utf-8", "replace"))

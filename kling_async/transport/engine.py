@@ -17,7 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from ..errors import ApiError, ConnectionFailed, KlingError, ResponseError
 from ..options import Retry
 from ..protocol.call import Call
-from ..protocol.envelope import excerpt, unwrap
+from ..protocol.envelope import excerpt, located, unwrap
 from .auth import Authorizer
 from .http import HTTP
 
@@ -78,6 +78,8 @@ class Engine:
             # Found while reading the data, where the answer itself is out of sight.
             text = excerpt(str(failure).encode(), self.authorizer.mask)
             failure = ResponseError(text, status=answer.status, request_id=answer.headers.get("X-Request-Id"))
+        elif isinstance(failure, ApiError) and failure.status is None:
+            failure = located(failure, answer, self.authorizer.mask)
         # Without the frames of the parser, whose locals hold whatever the vendor may have echoed.
         raise failure.with_traceback(None)
 

@@ -1,23 +1,23 @@
-"""Videos: the requests and the endpoints that take them."""
+"""Videos from words or from a picture."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
-from ..media.inputs import MediaInput, PictureLimits
-from ..models import VideoResult
-from ..protocol.endpoint import Resource, TaskEndpoint
-from .capabilities import VIDEO_MODELS, VideoModel
-from .fields import (
+from ...media.inputs import MediaInput, PictureLimits
+from ...models import VideoResult
+from ...protocol.endpoint import Resource, TaskEndpoint
+from ..capabilities import VIDEO_MODELS, VideoModel
+from ..fields import (
     Checked,
     ElementRef,
-    Elements,
+    ElementRefs,
     Rule,
     TaskRequest,
     VoiceRef,
-    Voices,
+    VoiceRefs,
     Watermark,
     WatermarkInfo,
     choice,
@@ -31,6 +31,8 @@ from .fields import (
     switch,
     text,
 )
+from ..prices import units, video_tariff
+from ..storyboard import ShotPrompt, Shots, cited, storyboard, words
 
 VideoModelName: TypeAlias = (
     Literal[
@@ -50,7 +52,6 @@ VideoMode: TypeAlias = Literal["std", "pro", "4k"]
 VideoRatio: TypeAlias = Literal["16:9", "9:16", "1:1"]
 Movement: TypeAlias = Literal["simple", "down_back", "forward_up", "right_turn_forward", "left_turn_forward"]
 
-_CITES_A_VOICE = re.compile(r"<<<voice_\d+>>>")
 _ANY_RATIO = PictureLimits(min_ratio=0, max_ratio=float("inf"))
 
 
@@ -96,15 +97,6 @@ class CameraControl(Checked):
 
 
 @frozen
-class ShotPrompt(Checked):
-    """One shot of a storyboard."""
-
-    index: int = integer("The shot's number, from 1.", 1, 6)
-    prompt: str = text("What to show.", max_length=512)
-    duration: int | str = seconds("How long, in seconds.", 1, 15)
-
-
-@frozen
 class Point(Checked):
     """A pixel of the picture, counted from its bottom left corner."""
 
@@ -124,6 +116,7 @@ class DynamicMask(Checked):
 class _VideoRequest(TaskRequest):
     """Fields that text to video and image to video share."""
 
+    prompt: str | None = text("What is to happen.", max_length=2500, default=None)
     model_name: VideoModelName | None = choice(
         "The model; name one, the vendor retires defaults.", *VIDEO_MODELS, open=True, default=None
     )
@@ -131,11 +124,11 @@ class _VideoRequest(TaskRequest):
     shot_type: Literal["customize", "intelligence"] | None = choice(
         "Who writes the storyboard: multi_prompt (customize) or the model.", "customize", "intelligence", default=None
     )
-    multi_prompt: Sequence[ShotPrompt | Mapping[str, Any]] | None = sequence(
+    multi_prompt: Shots | None = sequence(
         "The shots, whose durations add up to duration.", ShotPrompt, minimum=1, maximum=6, default=None
     )
     negative_prompt: str | None = text("What to avoid.", max_length=2500, default=None)
-    voice_list: Voices | None = sequence("Voices that the prompt cites.", VoiceRef, maximum=2, default=None)
+    voice_list: VoiceRefs | None = sequence("Voices that the prompt cites.", VoiceRef, maximum=2, default=None)
     sound: Literal["on", "off"] | None = choice(
         "Whether to make sound (vendor's default off).", "on", "off", default=None
     )
@@ -152,31 +145,17 @@ class _VideoRequest(TaskRequest):
         """Seconds the video will have."""
         return int(self.duration or 5)
 
-    def shared(self, prompt: str | None, model: VideoModel | None) -> Iterable[Rule]:
-        """The storyboard's rules, and what the model can do in either endpoint."""
-        shots = [shot for shot in self.multi_prompt or () if isinstance(shot, ShotPrompt)]
-        written = self.multi_shot and self.shot_type == "customize"
-        by_model = self.multi_shot and self.shot_type == "intelligence"
-        yield Rule("shot_type", "is required when multi_shot is true", not self.multi_shot or bool(self.shot_type))
-        yield Rule("multi_prompt", "is required when shot_type is customize", not written or bool(shots))
-        yield Rule("prompt", "is required when shot_type is intelligence", not by_model or bool(prompt))
-        yield Rule(
-            "multi_prompt",
-            "shots must be numbered 1, 2, 3 and so on",
-            not written or [shot.index for shot in shots] == list(range(1, len(shots) + 1)),
-        )
-        total = sum(int(shot.duration) for shot in shots)
-        yield Rule(
-            "multi_prompt",
-            f"durations must add up to the video's {self.length} s, they make {total} s",
-            not written or total == self.length,
-        )
-        cited = bool(prompt and _CITES_A_VOICE.search(prompt))
-        yield Rule("sound", "must be on when the prompt cites a voice", not cited or self.sound == "on")
-        if model is not None:
-            yield from self._of_model(model, self.mode or "std")
+    def rules(self) -> Iterable[Rule]:
+        """The storyboard's rules, and that voices need sound."""
+        yield from storyboard(self)
+        voiced = bool(cited(words(self), "voice"))
+        yield Rule("sound", "must be on when the prompt cites a voice", not voiced or self.sound == "on")
 
-    def _of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
+    def abilities(self) -> Iterable[Rule]:
+        """What the model can do in either endpoint."""
+        model = VIDEO_MODELS.get(self.model_name or "")
+        if model is None:
+            return
         name = self.model_name
         lengths = f"{model.seconds[0]} to {model.seconds[-1]}" if len(model.seconds) > 2 else "5 or 10"
         yield Rule("duration", f"must be {lengths} seconds for {name}", self.length in model.seconds)
@@ -187,8 +166,20 @@ class _VideoRequest(TaskRequest):
             f"on needs mode {' or '.join(sorted(model.sound))} with {name}"
             if model.sound
             else f"is not made by {name}",
-            self.sound != "on" or mode in model.sound,
+            self.sound != "on" or (self.mode or "std") in model.sound,
         )
+        yield from self.of_model(model, self.mode or "std")
+
+    def of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
+        """What the model can do in this endpoint."""
+        raise NotImplementedError
+
+    def estimate(self) -> Decimal | None:
+        """Seconds times the price of the model; None for a model without a known price, and where none is named."""
+        tariff = video_tariff(self.model_name, sound=self.sound == "on", voices=bool(self.voice_list))
+        model = VIDEO_MODELS.get(self.model_name or "")
+        only = "std" if model is None or model.mode_field else "pro"  # the masters have one quality, listed as pro
+        return units(tariff, mode=self.mode or only, times=self.length)
 
 
 @frozen
@@ -213,13 +204,13 @@ class TextToVideo(_VideoRequest):
     )
 
     def rules(self) -> Iterable[Rule]:
-        """The conditional rules of the documents; the model's only where its abilities are known."""
-        model = VIDEO_MODELS.get(self.model_name or "")
+        """Words there must be, in one place or the other."""
         yield Rule("prompt", "is required unless multi_prompt says what to show", bool(self.prompt or self.multi_shot))
-        yield from self.shared(self.prompt, model)
-        if model is None:
-            return
-        name, mode = self.model_name, self.mode or "std"
+        yield from super().rules()
+
+    def of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
+        """The map's columns for text to video."""
+        name = self.model_name
         yield Rule("model_name", "has no text to video", bool(model.text))
         yield Rule("mode", f"is not taken by {name} in text to video", model.mode_field or self.mode is None)
         yield Rule(
@@ -240,42 +231,37 @@ class ImageToVideo(_VideoRequest):
 
     image: MediaInput | None = picture("The first frame.", default=None)
     image_tail: MediaInput | None = picture("The last frame.", limits=_ANY_RATIO, default=None)
-    prompt: str | None = text("What is to happen.", max_length=2500, default=None)
-    element_list: Elements | None = sequence("Elements to show (kling-v3).", ElementRef, maximum=3, default=None)
+    element_list: ElementRefs | None = sequence("Elements to show (kling-v3).", ElementRef, maximum=3, default=None)
     static_mask: MediaInput | None = picture("What is to stand still, as a mask.", limits=_ANY_RATIO, default=None)
     dynamic_masks: Sequence[DynamicMask | Mapping[str, Any]] | None = sequence(
         "What is to move, and where.", DynamicMask, maximum=6, default=None
     )
 
+    @property
+    def _brush(self) -> str | None:
+        return "dynamic_masks" if self.dynamic_masks else "static_mask" if self.static_mask is not None else None
+
     def rules(self) -> Iterable[Rule]:
-        """The conditional rules of the documents; the model's only where its abilities are known."""
-        model = VIDEO_MODELS.get(self.model_name or "")
-        brush = "dynamic_masks" if self.dynamic_masks else "static_mask" if self.static_mask is not None else None
+        """What excludes each other, and what voices need."""
         tail, camera = self.image_tail is not None, self.camera_control is not None
         one_of = "image_tail, the brush (static_mask, dynamic_masks) and camera_control exclude each other"
         yield Rule("image", "image or image_tail is required", self.image is not None or tail)
-        yield Rule("image_tail", one_of, not (tail and (brush or camera)))
-        yield Rule("camera_control", one_of, not (brush and camera))
+        yield Rule("image_tail", one_of, not (tail and (self._brush or camera)))
+        yield Rule("camera_control", one_of, not (self._brush and camera))
         yield Rule("voice_list", "excludes element_list", not (self.voice_list and self.element_list))
-        yield Rule(
-            "voice_list",
-            f"is not supported by {self.model_name} in {self.mode or 'std'}",
-            model is None or not self.voice_list or (self.mode or "std") in model.voices,
-        )
         yield Rule("sound", "must be on for voice_list", not self.voice_list or self.sound == "on")
-        shots = [shot.prompt for shot in self.multi_prompt or () if isinstance(shot, ShotPrompt)]
-        cited = any(_CITES_A_VOICE.search(words) for words in (self.prompt or "", *shots))
-        yield Rule("prompt", "must cite the voices of voice_list, as in <<<voice_1>>>", not self.voice_list or cited)
-        yield from self.shared(self.prompt, model)
-        if model is not None:
-            yield from self._of_pictures(model, self.mode or "std", brush=brush)
+        voiced = bool(cited(words(self), "voice"))
+        yield Rule("prompt", "must cite the voices of voice_list, as in <<<voice_1>>>", not self.voice_list or voiced)
+        yield from super().rules()
 
-    def _of_pictures(self, model: VideoModel, mode: str, *, brush: str | None) -> Iterable[Rule]:
+    def of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
+        """The map's columns for image to video."""
         name, both = self.model_name, self.image is not None and self.image_tail is not None
-        last = self.image is None
+        last, brush = self.image is None, self._brush
         simple = isinstance(self.camera_control, CameraControl) and self.camera_control.type == "simple"
         moves = mode in model.camera_image and simple and self.length == 5
         right_length = model.frames_seconds is None or self.length in model.frames_seconds
+        yield Rule("voice_list", f"is not supported by {name} in {mode}", not self.voice_list or mode in model.voices)
         yield Rule("mode", f"{mode} is not offered by {name} in image to video", mode in model.image)
         yield Rule(
             "image_tail", f"with image is not supported by {name} in {mode}", not both or mode in model.both_frames
@@ -302,8 +288,10 @@ class ImageToVideo(_VideoRequest):
         yield Rule("element_list", f"is not supported by {name}", model.elements or not self.element_list)
 
 
-class Videos(Resource):
-    """Everything that makes videos."""
+class Generation(Resource):
+    """Videos from words or from a picture."""
+
+    name = "videos"
 
     text_to_video: Final = TaskEndpoint(TextToVideo, VideoResult, "/v1/videos/text2video", pool="video")
     """Make a video from words."""

@@ -1,17 +1,18 @@
-"""Pictures: the requests and the endpoints that take them."""
+"""Pictures from words, or from a picture and words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
-from ..media.inputs import MediaInput
-from ..models import ImageResult, MultiShotResult
-from ..protocol.endpoint import Resource, TaskEndpoint
-from .capabilities import IMAGE_MODELS
-from .fields import (
+from ...media.inputs import MediaInput
+from ...models import ImageResult
+from ...protocol.endpoint import Resource, TaskEndpoint
+from ..capabilities import IMAGE_MODELS
+from ..fields import (
     ElementRef,
-    Elements,
+    ElementRefs,
     Rule,
     TaskRequest,
     Watermark,
@@ -25,6 +26,7 @@ from .fields import (
     sequence,
     text,
 )
+from ..prices import image_tariff, units
 
 ImageModelName: TypeAlias = (
     Literal["kling-v1", "kling-v1-5", "kling-v2", "kling-v2-new", "kling-v2-1", "kling-v3"] | str
@@ -51,7 +53,7 @@ class GenerateImage(TaskRequest):
     )
     image_fidelity: float | None = number("How closely to follow image (vendor's default 0.5).", 0, 1, default=None)
     human_fidelity: float | None = number("How closely to follow the face (vendor's default 0.45).", 0, 1, default=None)
-    element_list: Elements | None = sequence(
+    element_list: ElementRefs | None = sequence(
         "Elements to show, with image at most 10.", ElementRef, maximum=10, default=None
     )
     resolution: Literal["1k", "2k"] | None = choice("Size class (vendor's default 1k).", "1k", "2k", default=None)
@@ -64,12 +66,16 @@ class GenerateImage(TaskRequest):
     watermark_info: Watermark | None = nested("Ask for watermarked files too.", WatermarkInfo, default=None)
 
     def rules(self) -> Iterable[Rule]:
-        """Rules gen-1 to gen-10 of the documents; the model's only where its abilities are known."""
+        """Rules gen-1 and gen-7 of the documents."""
+        given, elements = self.image is not None, len(self.element_list or ())
+        yield Rule("image", "is required when image_reference is given", given or not self.image_reference)
+        yield Rule("element_list", "elements and image may be at most 10 together", elements + given <= 10)
+
+    def abilities(self) -> Iterable[Rule]:
+        """Rules gen-2 to gen-6 and gen-8 to gen-10; the model's only where its abilities are known."""
         given, elements = self.image is not None, len(self.element_list or ())
         model = IMAGE_MODELS.get(self.model_name or "")
-        yield Rule("image", "is required when image_reference is given", given or not self.image_reference)
         yield Rule("negative_prompt", "is not supported together with image", not (given and self.negative_prompt))
-        yield Rule("element_list", "elements and image may be at most 10 together", elements + given <= 10)
         yield Rule(
             "human_fidelity",
             "is only available with image_reference subject",
@@ -101,29 +107,19 @@ class GenerateImage(TaskRequest):
             not given or self.resolution in (None, *model.resolutions_with_image),
         )
 
-
-@frozen
-class GenerateMultiShot(TaskRequest):
-    """
-    Further views of a subject from its front, in up to three sets of three; the source of the views of an element.
-
-    Billed per call. Documented on the vendor's page AI Multi-Shot.
-    """
-
-    element_frontal_image: MediaInput = picture("The front of the subject.")
+    def estimate(self) -> Decimal | None:
+        """The price of a picture times `n`; None for a model without a known price, and where none is named."""
+        return units(image_tariff(self.model_name, given=self.image is not None), times=self.n or 1)
 
 
 def _n(request: GenerateImage) -> int:
     return request.n or 1
 
 
-class Images(Resource):
-    """Everything that makes pictures."""
+class Generation(Resource):
+    """Pictures from words, or from a picture and words."""
+
+    name = "images"
 
     generate: Final = TaskEndpoint(GenerateImage, ImageResult, "/v1/images/generations", pool="image", weight=_n)
     """Make pictures from words, or from a picture and words."""
-
-    multi_shot: Final = TaskEndpoint(
-        GenerateMultiShot, MultiShotResult, "/v1/general/ai-multi-shot", pool="image", query_by_external_id=False
-    )
-    """Make further views of a subject from its front."""

@@ -1,0 +1,184 @@
+"""A row whose call is answered at once: no task, no handle. Otherwise like a row of tasks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
+
+import attrs
+
+from ..errors import NotFound, ResponseError, shown
+from ..models import LedgerPage, Task, succeeded
+from .call import Call, Json
+from .codec import dump, load
+from .endpoint import Backend, Resource, TaskSpec, of_its_class
+from .envelope import refused_inside
+
+P = ParamSpec("P")
+Q = TypeVar("Q")
+V = TypeVar("V")
+
+
+class DirectSpec(Generic[P, Q, V]):
+    """One call that is answered at once. Pure: describes the call and reads the answer."""
+
+    def __init__(
+        self,
+        request: Callable[P, Q],
+        read: Callable[[Json], V],
+        path: str,
+        *,
+        method: Literal["GET", "POST"] = "POST",
+        repeatable: bool = False,
+        aliases: tuple[str, ...] = (),
+    ) -> None:
+        self.request = request
+        self.read = read
+        self.path = path
+        self.method: Literal["GET", "POST"] = method
+        self.repeatable = repeatable
+        """Whether sending it twice does no more than sending it once; if so, it is repeated where that may help."""
+        self.aliases = aliases
+        """Further paths which some documents give for the same call."""
+        self.name: str = path
+        """Resource and attribute, for instance `"videos.identify_face"`."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {self.path}>"
+
+    def call(self, request: Q, path: str | None = None) -> Call[V]:
+        """The call that a request stands for, at the row's own path or at an alias."""
+        body = dump(of_its_class(request, self.request, self.name))
+        if self.method == "GET":
+            query = {name: str(value) for name, value in body.items()}
+            return Call(method="GET", path=path or self.path, query=query, read=self.read, repeatable=self.repeatable)
+        return Call(method="POST", path=path or self.path, body=body, read=self.read, repeatable=self.repeatable)
+
+
+class DirectEndpoint(DirectSpec[P, Q, V]):
+    """A row: a `DirectSpec` that stands on a resource class, and binds to its instances."""
+
+    def __set_name__(self, owner: type[Resource], name: str) -> None:
+        self.name: str = f"{owner.name}.{name}"
+
+    @overload
+    def __get__(self, resource: None, owner: type[Resource]) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource, owner: type[Resource]) -> DirectMethod[P, Q, V]: ...
+    def __get__(self, resource: Resource | None, owner: type[Resource]) -> Self | DirectMethod[P, Q, V]:
+        return self if resource is None else DirectMethod(self, resource.backend)
+
+
+@attrs.frozen(eq=False)
+class DirectMethod(Generic[P, Q, V]):
+    """A direct endpoint with a backend behind it: call it to get its answer."""
+
+    row: DirectSpec[P, Q, V]
+    _backend: Backend = attrs.field(repr=False)
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V:
+        """
+        Send the call and return its answer.
+
+        Bad input raises `InvalidRequest` before anything is sent, a refusal the `ApiError` of its code. A call that
+        only reads is repeated where that may help. One that changes something or is billed is sent once: if no answer
+        came, the error says in `may_have_been_created` whether it may have been carried out.
+        """
+        return await self.send(self.row.request(*args, **kwargs))
+
+    async def send(self, request: Q) -> V:
+        """Send a request built earlier; otherwise as a call with keywords."""
+        self._backend.check(request)
+        paths = (self.row.path, *self.row.aliases)
+        for path in paths[:-1]:
+            try:
+                return await self._backend.send(self.row.call(request, path))
+            except NotFound:
+                continue  # nothing was done, and another document gives another path
+        return await self._backend.send(self.row.call(request, paths[-1]))
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Let `help()` and notebooks show the real parameters."""
+        return inspect.signature(self.row.request)
+
+
+# What rows read their answers with.
+
+
+def value(kind: type[V]) -> Callable[[Json], V]:
+    """One object."""
+    return lambda data: load(kind, data)
+
+
+def listed(kind: type[V]) -> Callable[[Json], tuple[V, ...]]:
+    """A list of objects; null is an empty one."""
+    return lambda data: tuple(load(kind, each) for each in _list(data))
+
+
+def nothing(data: Json) -> None:
+    """An answer whose only news is that it came; some answers have data then, some have none."""
+    del data
+
+
+def task_of(kind: type[V], path: str) -> Callable[[Json], Task[V]]:
+    """A task that is finished when the answer comes; raises `TaskFailed` if it failed."""
+    spec: TaskSpec[..., Any, V] = TaskSpec(cast("Any", None), kind, path, pool="other")
+    return lambda data: succeeded(spec.read(data))
+
+
+def results(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:
+    """A list of things that stand in tasks: all things of all tasks, in the list *name* of their results."""
+
+    def read(data: Json) -> tuple[V, ...]:
+        inner = (_object(each).get("task_result") for each in _list(data))
+        return tuple(load(kind, each) for result in inner if result for each in _list(_object(result).get(name)))
+
+    return read
+
+
+def session(kind: type[V], name: str | None = None) -> Callable[[Json], V]:
+    """An answer with a refusal of its own inside: a `status` that is not zero is raised as the `ApiError` it means."""
+
+    def read(data: Json) -> V:
+        given = _object(data)
+        refused_inside(given.get("status"), given.get("message"))
+        return load(kind, given if name is None else given.get(name) or {})
+
+    return read
+
+
+def enclosed(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:
+    """A list inside of a second envelope, whose `code` other than zero is raised as the `ApiError` it means."""
+
+    def read(data: Json) -> tuple[V, ...]:
+        given = _object(data)
+        refused_inside(given.get("code"), given.get("msg"))
+        return tuple(load(kind, each) for each in _list(given.get(name)))
+
+    return read
+
+
+def ledger(kind: type[V]) -> Callable[[Json], LedgerPage[V]]:
+    """A page of charges."""
+
+    def read(data: Json) -> LedgerPage[V]:
+        given = _object(data)
+        cursor, more = given.get("next_cursor"), given.get("has_more")
+        rows = tuple(load(kind, each) for each in _list(_object(given.get("result") or {}).get("detail")))
+        return LedgerPage(rows=rows, next_cursor=str(cursor) if cursor else None, has_more=bool(more))
+
+    return read
+
+
+def _object(data: Json) -> Mapping[str, Json]:
+    if not isinstance(data, dict):
+        raise ResponseError(f"the answer is not an object: {shown(data)}")
+    return data
+
+
+def _list(data: Json) -> list[Json]:
+    if data is not None and not isinstance(data, list):
+        raise ResponseError(f"the answer is not a list: {shown(data)}")
+    return data or []
