@@ -156,6 +156,7 @@ class _VideoRequest(TaskRequest):
         model = VIDEO_MODELS.get(self.model_name or "")
         if model is None:
             return
+        yield from self.of_model(model, self.mode or "std")
         name = self.model_name
         lengths = f"{model.seconds[0]} to {model.seconds[-1]}" if len(model.seconds) > 2 else "5 or 10"
         yield Rule("duration", f"must be {lengths} seconds for {name}", self.length in model.seconds)
@@ -168,7 +169,6 @@ class _VideoRequest(TaskRequest):
             else f"is not made by {name}",
             self.sound != "on" or (self.mode or "std") in model.sound,
         )
-        yield from self.of_model(model, self.mode or "std")
 
     def of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
         """What the model can do in this endpoint."""
