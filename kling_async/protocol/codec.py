@@ -1,6 +1,6 @@
 """attrs <-> JSON. Tolerant of what the vendor sends, exact in what it is sent.
 
-Null, the empty string and the empty object count as missing; unknown keys are left alone; numbers written as text
+Null and whatever is empty count as missing; unknown keys are left alone; numbers written as text
 become numbers. Requests are sent with the fields that were set and no others, so that defaults stay the vendor's.
 """
 
@@ -149,9 +149,8 @@ def _structure_attrs(kind: type[T]) -> Callable[[object, type[T]], T]:
         if not isinstance(data, dict):
             raise TypeError(f"expected an object, got {type(data).__name__}")
         given = cast("dict[str, object]", data)
-        values = given.values()
-        if None in values or "" in values or {} in values:
-            given = {name: value for name, value in given.items() if value is not None and value not in ("", {})}
+        if not all(given.values()):  # what is empty is missing; zero and false are not
+            given = {name: value for name, value in given.items() if value or value == 0}
         return build(given, kind)
 
     return structure
