@@ -19,6 +19,16 @@ SHOTS = "/v1/general/ai-multi-shot"
 TEXT = "/v1/videos/text2video"
 IMAGE = "/v1/videos/image2video"
 URL = "https://host.example/a.png"
+OMNI_IMAGE = "/v1/images/omni-image"
+OMNI = "/v1/videos/omni-video"
+MOTION = "/v1/videos/motion-control"
+EXTEND = "/v1/videos/video-extend"
+CLIP = "https://host.example/a.mp4"
+SOUND = "https://host.example/a.mp3"
+WIDE = {"aspect_ratio": "16:9"}
+GROWTH = {f"{side}_expansion_ratio": 0.1 for side in ("up", "down", "left", "right")}
+DANCE = {"image_url": URL, "video_url": CLIP, "character_orientation": "video", "mode": "std"}
+LIPS = {"mode": "audio2video", "video_url": CLIP, "audio_type": "url", "audio_url": SOUND}
 VOICED = {
     "prompt": "<<<voice_1>>> sings",
     "image": URL,
@@ -33,6 +43,24 @@ PRICES: list[tuple[str, dict[str, Any], str]] = [
     (IMAGES, {"model_name": "kling-v2-1", "image": URL}, "8"),
     (IMAGES, {"n": 9}, "9"),
     (SHOTS, {"element_frontal_image": URL}, "20"),
+    (OMNI_IMAGE, {"n": 2}, "16"),
+    (OMNI_IMAGE, {"model_name": "kling-v3-omni", "resolution": "4k"}, "16"),
+    (OMNI_IMAGE, {"model_name": "kling-v3-omni", "result_type": "series", "series_amount": 3, "n": 9}, "24"),
+    (OMNI_IMAGE, {"model_name": "kling-v3-omni", "result_type": "series", "series_amount": "auto"}, "32"),
+    ("/v1/images/multi-image2image", {"subject_image_list": [{"subject_image": URL}], "n": 2}, "32"),
+    ("/v1/images/editing/expand", {"image": URL, "n": 2, **GROWTH}, "16"),
+    ("/v1/images/kolors-virtual-try-on", {"human_image": URL, "cloth_image": URL}, "1"),
+    (OMNI, {**WIDE}, "4"),
+    (OMNI, {**WIDE, "mode": "std", "duration": "10"}, "6"),
+    (OMNI, {**WIDE, "model_name": "kling-v3-omni", "sound": "on"}, "5"),
+    (OMNI, {**WIDE, "model_name": "kling-v3-omni", "mode": "4k", "duration": "3"}, "9"),
+    (OMNI, {"video_list": [{"video_url": CLIP}], "duration": "10"}, "6"),
+    (OMNI, {**WIDE, "video_list": [{"video_url": CLIP, "refer_type": "feature"}], "duration": "10"}, "12"),
+    ("/v1/videos/multi-image2video", {"image_list": [{"image": URL}], "mode": "pro"}, "3.5"),
+    (MOTION, DANCE, "2.5"),
+    (MOTION, {**DANCE, "model_name": "kling-v3", "mode": "pro"}, "6"),
+    ("/v1/videos/avatar/image2video", {"image": URL, "sound_file": SOUND, "mode": "pro"}, "4"),
+    ("/v1/videos/lip-sync", {"input": LIPS}, "0.5"),
     (TEXT, {}, "1"),
     (TEXT, {"mode": "pro", "duration": "10"}, "7"),
     (TEXT, {"model_name": "kling-v3", "duration": "3"}, "1.8"),
@@ -59,6 +87,33 @@ async def test_units_of_a_task(
 
     assert units == answer["data"]["final_unit_deduction"]
     assert Decimal(units) == sum(kling_emulator.spent.values())
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("mode", "units"), [("std", "2"), ("pro", "3.5")])
+async def test_extensions_cost_what_their_first_video_says(call: Call, mode: str, units: str) -> None:
+    """An extension is paid per call, by the mode of the video at the beginning of the chain."""
+    path, body = TEXT, {"prompt": "a cat", "mode": mode}
+    told: list[dict[str, Any]] = []
+    for _ in range(3):
+        _, created = await call("POST", path, body)
+        await asyncio.sleep(10_000)
+        told.append((await call("GET", f"{path}/{created['data']['task_id']}"))[1]["data"])
+        path, body = EXTEND, {"video_id": told[-1]["task_result"]["videos"][0]["id"]}
+
+    assert [units, units] == [task["final_unit_deduction"] for task in told[1:]]
+
+
+@pytest.mark.looptime
+async def test_effects_have_no_price(call: Call) -> None:
+    """Their price list was not found, so the field stays away."""
+    path = "/v1/videos/effects"
+    _, created = await call("POST", path, {"effect_scene": "color_mixing", "input": {"image": URL}})
+    await asyncio.sleep(10_000)
+
+    _, answer = await call("GET", f"{path}/{created['data']['task_id']}")
+
+    assert "final_unit_deduction" not in answer["data"]
 
 
 @pytest.mark.looptime
