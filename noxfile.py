@@ -62,5 +62,5 @@ def examples(s: nox.Session) -> None:
 @session(uv_groups=["bench"], uv_extras=["emulator"])
 def bench(s: nox.Session) -> None:
     """Print the tables of the benchmarks; compare ratios inside one table only."""
-    for name in s.posargs or ("overhead", "memory", "imports"):
+    for name in s.posargs or ("overhead", "memory", "imports", "pages", "uploads", "downloads"):
         s.run("python", f"benchmarks/{name}.py")
