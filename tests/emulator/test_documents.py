@@ -12,8 +12,11 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # no hints among our dependencies
 
 from kling_async.emulator import Emulator
+from kling_async.emulator.direct import DIRECT_PATHS
+from kling_async.emulator.direct import DIRECT_PATHS
 from kling_async.emulator.documents import Name, document, http_statuses
-from kling_async.emulator.endpoints import ENDPOINTS, Endpoint
+from kling_async.emulator.endpoint import Endpoint
+from kling_async.emulator.endpoints import ENDPOINTS, TASK_PATHS
 
 ORIGINALS = Path(__file__).parents[3] / "shared" / "api"
 
@@ -54,6 +57,12 @@ def test_rows_agree_with_the_documents(endpoint: Endpoint) -> None:
     assert ("watermark_info" in endpoint.schema.properties) == endpoint.watermark
 
 
+@pytest.mark.parametrize("name", ["image-account", "video-audio-general"])
+def test_every_documented_path_is_served(name: Name) -> None:
+    """Nothing that the documents describe is missing."""
+    assert set(document(name)["paths"]) <= {path for _, path in (*TASK_PATHS, *DIRECT_PATHS)}
+
+
 def test_every_code_has_a_status() -> None:
     """The statuses are those of the vendor's error table."""
     assert (401, 429, 404, 400, 429, 504) == tuple(
@@ -68,7 +77,7 @@ async def test_served_document_is_whole(kling_emulator: Emulator) -> None:
 
     references = set(re.findall(r'"\$ref": "#/components/(\w+)/([\w.]+)"', json.dumps(served)))
     assert [{"url": kling_emulator.url}] == served["servers"]
-    assert {endpoint.path + tail for endpoint in ENDPOINTS for tail in ("", "/{id}")} == set(served["paths"])
+    assert {path for _, path in (*TASK_PATHS, *DIRECT_PATHS)} == set(served["paths"])
     assert references
     assert not [reference for reference in references if reference[1] not in served["components"][reference[0]]]
     assert [] == kling_emulator.requests
