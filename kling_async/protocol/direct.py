@@ -112,6 +112,16 @@ def value(kind: type[V]) -> Callable[[Json], V]:
     return lambda data: load(kind, data)
 
 
+def lifted(kind: type[V], name: str) -> Callable[[Json], V]:
+    """One object, part of which stands one level down, under *name*."""
+
+    def read(data: Json) -> V:
+        given = _object(data)
+        return load(kind, {**given, **_object(given.get(name) or {})})
+
+    return read
+
+
 def listed(kind: type[V]) -> Callable[[Json], tuple[V, ...]]:
     """A list of objects; null is an empty one."""
     return lambda data: tuple(load(kind, each) for each in _list(data))
@@ -142,11 +152,17 @@ def session(kind: type[V], name: str | None = None) -> Callable[[Json], V]:
     """An answer with a refusal of its own inside: a `status` that is not zero is raised as the `ApiError` it means."""
 
     def read(data: Json) -> V:
+        accepted(data)
         given = _object(data)
-        refused_inside(given.get("status"), given.get("message"))
         return load(kind, given if name is None else given.get(name) or {})
 
     return read
+
+
+def accepted(data: Json) -> None:
+    """Only the refusal that an answer like that of `session` may hold."""
+    given = _object(data)
+    refused_inside(given.get("status"), given.get("message"))
 
 
 def enclosed(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from ...media.inputs import MediaInput, PictureLimits
 from ...models import ImageResult, MultiShotResult, Recognition
-from ...protocol.direct import DirectEndpoint, value
+from ...protocol.direct import DirectEndpoint, lifted
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import REFERENCE_IMAGE_MODELS, TRY_ON_MODELS
 from ..fields import (
@@ -182,5 +182,5 @@ class References(Resource):
     )
     """Make further views of a subject from its front."""
 
-    recognize: Final = DirectEndpoint(RecognizeImage, value(Recognition), "/v1/videos/image-recognize")
+    recognize: Final = DirectEndpoint(RecognizeImage, lifted(Recognition, "task_result"), "/v1/videos/image-recognize")
     """Cut a subject, its head, its face and its clothes out of a picture."""

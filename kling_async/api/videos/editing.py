@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from ...models import FrameMasks, SelectionPreview, SelectionSession, VideoResult
-from ...protocol.direct import DirectEndpoint, session
+from ...protocol.direct import DirectEndpoint, accepted, session
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import REFERENCE_VIDEO_MODELS
 from ..fields import (
@@ -96,9 +96,7 @@ class Selection(Resource):
     )
     """Take points away from a frame; answers with what is selected in it now."""
 
-    clear: Final = DirectEndpoint(
-        OfSession, session(type(None)), "/v1/videos/multi-elements/clear-selection", repeatable=True
-    )
+    clear: Final = DirectEndpoint(OfSession, accepted, "/v1/videos/multi-elements/clear-selection", repeatable=True)
     """Take all points away."""
 
     preview: Final = DirectEndpoint(
