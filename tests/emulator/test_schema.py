@@ -16,10 +16,11 @@ from schemathesis import Case
 from schemathesis.specs.openapi import checks
 
 from kling_async.emulator import API_KEY, Emulator
+from kling_async.emulator.direct import DIRECT_PATHS
 from kling_async.emulator.documents import is_array, is_object, served_document
 from kling_async.emulator.endpoints import TASK_PATHS
 
-EXAMPLES = 25
+EXAMPLES = 12
 KEY = {"Authorization": f"Bearer {API_KEY}"}
 
 CONTRADICTED = [
@@ -30,7 +31,7 @@ CONTRADICTED = [
 ]
 
 schema = schemathesis.openapi.from_dict(
-    served_document(TASK_PATHS, "http://127.0.0.1"),
+    served_document((*TASK_PATHS, *DIRECT_PATHS), "http://127.0.0.1"),
     config=schemathesis.Config.from_dict(
         {
             "headers": KEY,
