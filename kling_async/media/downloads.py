@@ -13,8 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn, ParamSpec, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import aiohttp
@@ -30,6 +29,7 @@ from .kinds import HEAD, contradicts, extension
 from .naming import digest, stem, within, writable
 from .part import Part
 from .ranges import Anew, Complete, Mark, More, Unfit, Useless, asking, meaning
+from .writing import Writer, landed, unwritable
 
 if TYPE_CHECKING:
     from ..models import File, Kind
@@ -43,7 +43,6 @@ T = TypeVar("T")
 Renew: TypeAlias = "Callable[[], Awaitable[File | None]]"
 """Asks the vendor for the same file again; None where there is no such file any more."""
 
-_BATCH: Final = 1024 * 1024  # bytes handed to the disk at once
 _BUFFER: Final = 512 * 1024  # bytes after which the socket is left alone, and twice of which may be there
 _HOPS: Final = 3  # redirects
 _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
@@ -80,6 +79,8 @@ class _Run:
     """Used at most once."""
     mark: Mark | None = None
     """What the bytes in `part` are the beginning of; None where they are no use."""
+    head: bytes = b""
+    """The first of them."""
     started: bool = False
     best: int = 0
     """The most bytes that were ever here."""
@@ -139,17 +140,21 @@ class Downloader:
     _room: asyncio.Semaphore | None = attrs.field(default=None, init=False)
     _under_way: int = attrs.field(default=0, init=False)
     _ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+    _scopes: set[asyncio.Timeout] = attrs.field(factory=set[asyncio.Timeout], init=False, repr=False)
     _stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
 
     async def close(self) -> None:
-        """Close the session; downloads under way end with `ClientClosed`, and are waited for."""
+        """End downloads under way with `ClientClosed`, wait for them, and close the session."""
         self._stopped.set()
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        for scope in self._scopes:
+            # A read under way would wait for ever if its session were closed: aiohttp tells it nothing.
+            scope.reschedule(asyncio.get_running_loop().time())
         while self._under_way:
             self._ended.clear()
             await self._ended.wait()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False)  # nothing is left for it to do
@@ -195,6 +200,7 @@ class Downloader:
             run.mark = await self._disk(run, run.part.open)
             if run.mark is not None and run.mark.source != digest(run.url):
                 run.mark = None
+            run.head = await self._disk(run, run.part.head, HEAD)
             run.best = run.have
             kind = await self._fetched(run)
             await self._disk(run, run.part.finish, within(home, f"{run.name}.{kind}"))
@@ -231,7 +237,8 @@ class Downloader:
                 return False
             run.lead(file)
             return True
-        raise DownloadError(f"{run.address} is gone, and asking for a new link failed: {failure}") from failure
+        kind = ExpiredResult if run.past(self.now()) else DownloadError
+        raise kind(f"{run.address} is gone, and asking for a new link failed: {failure}") from failure
 
     def _refuse(self, run: _Run, status: int) -> NoReturn:
         if past := run.past(self.now()):
@@ -288,7 +295,7 @@ class Downloader:
         session = self._opened()
         try:
             url = URL(run.url, encoded=True)  # signed: not one character may change
-            async with self._answered(session, url, asking(run.mark, run.have)) as response:
+            async with self._open_end(), self._answered(session, url, asking(run.mark, run.have)) as response:
                 return await self._taken(run, response)
         except aiohttp.ClientConnectorCertificateError:
             failure: Exception = DownloadError(f"{run.address} has a certificate that does not hold")
@@ -297,13 +304,19 @@ class Downloader:
                 failure = UnsafeURL(f"{run.address} is no address that can be fetched")
             else:
                 failure = _Broken(_in_words(error))
-        except RuntimeError:
-            if not session.closed:
-                raise
-            failure = _Broken("the session was closed")
         except (ValueError, TypeError):  # yarl's, of odd addresses
             failure = UnsafeURL(f"{run.address} is no address that can be fetched")
         raise failure
+
+    @contextlib.asynccontextmanager
+    async def _open_end(self) -> AsyncGenerator[None, None]:
+        """Time without end, until `close` ends it."""
+        async with asyncio.timeout(None) as scope:
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.discard(scope)
 
     @contextlib.asynccontextmanager
     async def _answered(
@@ -337,9 +350,8 @@ class Downloader:
         if isinstance(found, Useless):
             raise DownloadError(f"{run.address} {found.reason}")
         if isinstance(found, Complete):
-            kind = self._kind(run, await self._disk(run, run.part.head, HEAD))
-            self._begun(run, run.part.size)
-            return kind
+            self._begun(run, run.part.size, run.part.size)
+            return self._kind(run)
         if headers.get("Content-Encoding", "identity").lower() not in {"", "identity"}:
             raise DownloadError(f"{run.address} is packed ({headers['Content-Encoding']}), which was not asked for")
         if contradicts(run.kind, headers.get("Content-Type", "")):
@@ -352,51 +364,53 @@ class Downloader:
         if total is not None and total > cap:
             raise DownloadError(f"{run.address} has {total:,} bytes, more than the {cap:,} allowed")
         first = list[bytes]()
+        ready: asyncio.Future[None] | None = None
+        have, end = run.part.size, total
         if isinstance(found, Anew):
-            end = total
             while sum(map(len, first)) < HEAD and (chunk := await anext(chunks, None)) is not None:
                 first.append(chunk)
-            kind = self._kind(run, b"".join(first)[:HEAD])
-            await self._disk(run, run.part.restart, found.mark)
-            run.mark = found.mark
+            have, run.head = 0, b"".join(first)[:HEAD]
         else:
             end = found.end
-            kind = self._kind(run, await self._disk(run, run.part.head, HEAD))
-        self._begun(run, total)
-        await self._pour(run, first, chunks, end, total)
+        kind = self._kind(run)
+        if isinstance(found, Anew):
+            run.mark = found.mark
+            # Not waited for: what aiohttp holds when a connection breaks is lost, so it is read without a rest.
+            ready = self._begin(run.part.restart, found.mark)
+        self._begun(run, have, total)
+        async with Writer(lambda pieces: self._begin(run.part.write, pieces), run.part.path, ready) as writer:
+            for chunk in first:
+                await writer.put(chunk)
+            await self._poured(run, chunks, writer, have + sum(map(len, first)), end=end, total=total)
         if total is not None and run.part.size != total:
             raise _Broken(f"was cut short: {run.part.size:,} of {total:,} bytes")
         return kind
 
-    async def _pour(
-        self, run: _Run, first: list[bytes], chunks: AsyncIterator[bytes], end: int | None, total: int | None
+    async def _poured(
+        self, run: _Run, chunks: AsyncIterator[bytes], writer: Writer, have: int, *, end: int | None, total: int | None
     ) -> None:
-        """Everything that comes, into the `.part`; what came before a fault is kept."""
-        cap, received = self.options.max_bytes[run.kind], run.part.size
-        async with _Writer(lambda pieces: self._begin(run.part.write, pieces), run.part.path) as writer:
-            for chunk in first:
-                received += len(chunk)
-                await writer.put(chunk)
-            async for chunk in chunks:
-                received += len(chunk)
-                if received > cap:
-                    raise DownloadError(f"{run.address} has more than the {cap:,} bytes allowed")
-                if end is not None and received > end:
-                    run.mark = None
-                    raise _Broken("sent more bytes than it said")
-                if await writer.put(chunk):
-                    self.tell(DownloadProgress(name=run.name, host=run.host, received=received, expected=total))
+        """Whatever else comes, handed on; `have` counts what is here by now."""
+        cap = self.options.max_bytes[run.kind]
+        async for chunk in chunks:
+            have += len(chunk)
+            if have > cap:
+                raise DownloadError(f"{run.address} has more than the {cap:,} bytes allowed")
+            if end is not None and have > end:
+                run.mark = None
+                raise _Broken("sent more bytes than it said")
+            if await writer.put(chunk):
+                self.tell(DownloadProgress(name=run.name, host=run.host, received=have, expected=total))
 
-    def _kind(self, run: _Run, head: bytes) -> str:
-        kind = extension(run.kind, head)
+    def _kind(self, run: _Run) -> str:
+        kind = extension(run.kind, run.head)
         if kind is None:
-            raise DownloadError(f"{run.address} is no {run.kind}: it begins with {head!r}")
+            raise DownloadError(f"{run.address} is no {run.kind}: it begins with {run.head!r}")
         return kind
 
-    def _begun(self, run: _Run, expected: int | None) -> None:
+    def _begun(self, run: _Run, have: int, expected: int | None) -> None:
         if not run.started:
             run.started = True
-            self.tell(DownloadStarted(name=run.name, host=run.host, received=run.part.size, expected=expected))
+            self.tell(DownloadStarted(name=run.name, host=run.host, received=have, expected=expected))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._stopped.is_set():
@@ -424,80 +438,14 @@ class Downloader:
         return asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
 
     async def _thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await _landed(self._begin(work, *args, **kwargs))
+        return await landed(self._begin(work, *args, **kwargs))
 
     async def _disk(self, run: _Run, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return await self._thread(work, *args, **kwargs)
         except OSError as error:
-            failure = _unwritable(run.part.path, error)
+            failure = unwritable(run.part.path, error)
         raise failure
-
-
-@attrs.define(eq=False)
-class _Writer:
-    """Collects pieces and hands them to a thread, one batch at a time, while the next one is collected."""
-
-    write: Callable[[list[bytes]], asyncio.Future[None]]
-    path: Path
-    _batch: list[bytes] = attrs.field(factory=list[bytes], init=False)
-    _held: int = attrs.field(default=0, init=False)
-    _flying: asyncio.Future[None] | None = attrs.field(default=None, init=False)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # A download that is cancelled waits for the batch in the thread, and for no other.
-        if (kind is None or issubclass(kind, Exception)) and self._batch:
-            await self._hand_over()
-        await self._land()
-
-    async def put(self, piece: bytes) -> bool:
-        """Take a piece; True if that made a batch full."""
-        self._batch.append(piece)
-        self._held += len(piece)
-        if self._held < _BATCH:
-            return False
-        await self._hand_over()
-        return True
-
-    async def _hand_over(self) -> None:
-        batch, self._batch, self._held = self._batch, [], 0
-        await self._land()
-        self._flying = self.write(batch)
-
-    async def _land(self) -> None:
-        flying, self._flying = self._flying, None
-        if flying is None:
-            return
-        try:
-            await _landed(flying)
-        except OSError as error:
-            failure = _unwritable(self.path, error)
-        else:
-            return
-        raise failure
-
-
-async def _landed(future: asyncio.Future[T]) -> T:
-    """What a thread gave. A cancellation is passed on when the thread is done, because threads cannot be cancelled."""
-    late: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            late = error
-    if late is not None:
-        future.exception()
-        raise late
-    return future.result()
-
-
-def _unwritable(path: Path, error: OSError) -> DownloadError:
-    return DownloadError(f"{path} cannot be written: {error.strerror}")
 
 
 def _in_words(error: Exception) -> str:

@@ -44,10 +44,13 @@ class Part:
     def open(self) -> Mark | None:
         """Make the file, or take up the one that is there; return what it is the beginning of, if that is known."""
         for _ in range(_TRIES):
-            self._fd = _opened(self.path)
-            if _locked(self._fd) and _is_at(self._fd, self.path):
+            fd = _opened(self.path)
+            if fd < 0:
+                continue
+            if _locked(fd) and _is_at(fd, self.path):
+                self._fd = fd
                 break
-            self.close()  # whoever had it gave it its final name meanwhile, or has it still
+            os.close(fd)  # whoever had it gave it its final name meanwhile, or has it still
         else:
             raise self._contested()
         self.size = os.fstat(self._fd).st_size
@@ -145,8 +148,8 @@ def _opened(path: Path) -> int:
 
 
 def _locked(fd: int) -> bool:
-    if fd < 0 or sys.platform == "win32":
-        return fd >= 0
+    if sys.platform == "win32":
+        return True
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 import traceback
@@ -26,7 +27,7 @@ from kling_async import (
     TaskStatus,
     UnsafeURL,
 )
-from kling_async.media.naming import slug
+from kling_async.media.naming import own_name, slug
 from kling_async.models import Image, ImageResult, Video, VideoResult
 from tests.support.vendor import API_KEY, Reply, Seen, Vendor, row, said
 
@@ -58,8 +59,8 @@ async def vendor() -> AsyncIterator[Vendor]:
 
 @pytest.fixture
 async def kling(vendor: Vendor) -> AsyncIterator[KlingClient]:
-    """A client on whose very origin the files live, as with the emulator."""
-    async with KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+    """A client on whose very origin the files live, as with the emulator; it does not try twice."""
+    async with KlingClient(api_key=API_KEY, base_url=vendor.url, downloads=Downloads(resumes=0)) as kling:
         yield kling
 
 
@@ -135,8 +136,50 @@ async def test_what_is_not_the_whole_right_file_never_gets_its_name(
     with pytest.raises(DownloadError, match=words) as caught:
         await kling.download(file, tmp_path)
 
-    assert [] == [path for path in tmp_path.iterdir() if ".part" not in path.name]
+    assert not {path.name for path in tmp_path.iterdir()} - {f"{own_name(file)}-0.part"}
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"Content-Type": "text/html; charset=utf-8"}, "is no image: the host says text/html"),
+        ({"Content-Type": "video/mp4"}, "is no image: the host says video/mp4"),
+        ({"Content-Type": "IMAGE/JPEG;q=1"}, None),
+        ({"Content-Type": "application/octet-stream"}, None),
+        ({"Content-Type": "binary/octet-stream"}, None),
+        ({"Content-Encoding": "gzip"}, "packed"),
+        ({"Content-Encoding": "identity"}, None),
+    ],
+)
+async def test_the_header_must_not_contradict_the_content(
+    tmp_path: Path, headers: dict[str, str], words: str | None
+) -> None:
+    """Types that say nothing pass, and so does another type of the same kind: the bytes decide."""
+    async with Vendor(Reply(PNG, headers=headers)) as vendor:
+        async with KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+            with contextlib.ExitStack() as raised:
+                if words:
+                    raised.enter_context(pytest.raises(DownloadError, match=words))
+                await kling.download(Image(url=f"{vendor.url}/a"), tmp_path, name="x")
+
+    assert ([] if words else ["x-0.png"]) == [path.name for path in tmp_path.iterdir()]
+
+
+async def test_a_file_of_unknown_length_is_not_taken_for_whole(tmp_path: Path) -> None:
+    """Neither length nor chunks: where it ends could be where the line broke."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + PNG)
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with KlingClient(api_key=API_KEY, base_url=url) as kling:
+            with pytest.raises(DownloadError, match="how long"):
+                await kling.download(Image(url=f"{url}/a"), tmp_path)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -292,12 +335,33 @@ async def test_downloading_after_close_is_refused(kling: KlingClient, tmp_path: 
         {"concurrency": True},
         {"max_bytes": {"image": 0}},
         {"max_bytes": {"x": 1}},
+        {"resumes": -1},
+        {"resumes": 1.0},
+        {"hosts": "klingai.com"},
+        {"hosts": 5},
+        {"hosts": None},
+        {"hosts": ["com"]},
+        {"hosts": ["https://klingai.com"]},
+        {"hosts": ["klingai.com/x"]},
+        {"hosts": ["127.0.0.1"]},
+        {"hosts": ["a..com"]},
+        {"hosts": [5]},
+        {"hosts": [""]},
     ],
 )
 def test_download_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None:
     """The error names the option."""
     with pytest.raises(InvalidRequest, match=f"Downloads.{next(iter(options))}"):
         Downloads(**options)
+
+
+def test_hosts_are_read_as_links_spell_them() -> None:
+    """Small letters, without dots and stars around, names from other scripts as DNS has them."""
+    given = Downloads(hosts=["KlingAI.com", ".a.example", "*.b.example", "B\xfccher.example", "c.example."])
+
+    assert ("klingai.com", "a.example", "b.example", "xn--bcher-kva.example", "c.example") == given.hosts
+    assert "any-public" == Downloads(hosts="any-public").hosts
+    assert "klingai.com" in Downloads().hosts
 
 
 async def test_two_downloads_of_one_name_do_not_mix(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:

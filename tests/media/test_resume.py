@@ -1,0 +1,655 @@
+"""Downloads that break: taken up where they were, never mixed, and given up with a `.part` that is of use."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import random
+import sys
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+import attrs
+import pytest
+from yarl import URL
+
+from kling_async import ClientClosed, DownloadError, Downloads, KlingClient
+from kling_async.emulator import Emulator
+from kling_async.media.downloads import Downloader
+from kling_async.models import Image, Video
+from tests.support.cutting import BadLine
+from tests.support.hosting import FileHost
+from tests.support.vendor import Reply, Seen
+
+MP4 = b"\x00\x00\x00\x20ftypisom" + random.Random(1).randbytes(2_500_000)
+OTHER = b"\x00\x00\x00\x20ftypisom" + random.Random(2).randbytes(2_400_000)
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+Twist: TypeAlias = Callable[[Reply], Reply]
+
+
+class Fixed(random.Random):
+    """Chooses pauses without chance, and notes how long they could have been."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        super().__init__()
+        self.pause = pause
+        self.bounds = list[float]()
+
+    def uniform(self, a: float, b: float) -> float:
+        """Always the same."""
+        self.bounds.append(a + b)
+        return self.pause
+
+
+@attrs.define
+class Shelf:
+    """A file host that knows ranges, and breaks off where it is told."""
+
+    body: bytes = MP4
+    etag: str | None = '"one"'
+    modified: str | None = None
+    cuts: list[int | None] = attrs.field(factory=list[int | None])
+    """Bytes after which each answer is cut; None for one that is not. Those after the last are whole."""
+    twists: list[Twist | None] = attrs.field(factory=list[Twist | None])
+    """What is done to each answer before it is sent."""
+
+    def __call__(self, seen: Seen) -> Reply:
+        """Answer."""
+        headers = {"ETag": self.etag, "Last-Modified": self.modified}
+        known = {name: value for name, value in headers.items() if value is not None}
+        at = int(seen.headers.get("Range", "bytes=0-")[6:-1])
+        if "Range" not in seen.headers or seen.headers["If-Range"] not in known.values():
+            reply = Reply(self.body, headers=known)
+        elif at >= len(self.body):
+            reply = Reply(status=416, headers={**known, "Content-Range": f"bytes */{len(self.body)}"})
+        else:
+            span = f"bytes {at}-{len(self.body) - 1}/{len(self.body)}"
+            reply = Reply(self.body[at:], 206, {**known, "Content-Range": span})
+        if self.twists and (twist := self.twists.pop(0)):
+            reply = twist(reply)
+        cut = self.cuts.pop(0) if self.cuts else None
+        return reply if cut is None else attrs.evolve(reply, body=reply.body[:cut], length=len(reply.body))
+
+
+@contextlib.asynccontextmanager
+async def storing(origin: str, **options: Any) -> AsyncGenerator[Downloader, None]:
+    """A downloader that trusts one origin and does not pause."""
+    downloader = Downloader(Downloads(**options), URL(origin), random=Fixed())
+    try:
+        yield downloader
+    finally:
+        await downloader.close()
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """The file and its host."""
+    return Shelf()
+
+
+@pytest.fixture
+async def vendor(shelf: Shelf) -> AsyncIterator[FileHost]:
+    """Where the host listens."""
+    async with FileHost(shelf) as vendor:
+        yield vendor
+
+
+@pytest.fixture
+async def store(vendor: FileHost) -> AsyncIterator[Downloader]:
+    """Ours."""
+    async with storing(vendor.url) as downloader:
+        yield downloader
+
+
+def clip(vendor: FileHost, path: str = "clip") -> Video:
+    """The file as a result names it."""
+    return Video(url=f"{vendor.url}/{path}?Signature=s3cret")
+
+
+def asked(vendor: FileHost) -> list[tuple[str | None, str | None]]:
+    """What was asked for, request by request."""
+    return [(seen.headers.get("Range"), seen.headers.get("If-Range")) for seen in vendor.seen]
+
+
+async def broken_off(vendor: FileHost, shelf: Shelf, directory: Path, at: int) -> None:
+    """Leave a `.part` behind, as a process that gave up does."""
+    shelf.cuts = [at]
+    async with storing(vendor.url, resumes=0) as downloader:
+        with pytest.raises(DownloadError, match="cut short"):
+            await downloader.fetch(clip(vendor), directory, "x")
+    vendor.seen.clear()
+
+
+async def test_a_broken_download_goes_on_where_it_was(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Provided the file is still the same, which the strong ETag tells; nothing but the file is left."""
+    shelf.cuts = [900_000]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert [(None, None), ("bytes=900000-", '"one"')] == asked(vendor)
+    assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("etag", "modified", "second"),
+    [
+        (None, DATE, ("bytes=500000-", DATE)),
+        ('W/"one"', DATE, ("bytes=500000-", DATE)),
+        ('W/"one"', None, (None, None)),
+        (None, None, (None, None)),
+        ("one", None, (None, None)),
+    ],
+)
+async def test_a_file_is_taken_up_only_if_its_host_can_tell_that_it_is_the_same(
+    store: Downloader,
+    vendor: FileHost,
+    shelf: Shelf,
+    tmp_path: Path,
+    etag: str | None,
+    modified: str | None,
+    second: tuple[str | None, str | None],
+) -> None:
+    """By the date where there is no strong ETag; else it is started over."""
+    shelf.etag, shelf.modified, shelf.cuts = etag, modified, [500_000]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert [(None, None), second] == asked(vendor)
+
+
+async def test_a_file_that_changed_meanwhile_is_started_over(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Not one byte of the old one is in the new one."""
+
+    def change(_: Reply) -> Reply:
+        shelf.body, shelf.etag = OTHER, '"two"'
+        return Reply(MP4, headers={"ETag": '"one"'})
+
+    shelf.twists, shelf.cuts = [change], [1_200_000]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert OTHER == path.read_bytes()
+    assert 2 == len(vendor.seen)
+
+
+def refused(**headers: str) -> Twist:
+    """A 416."""
+
+    def twist(_: Reply) -> Reply:
+        return Reply(status=416, headers=headers)
+
+    return twist
+
+
+def ranged(text: str | None, body: bytes | None = None, **more: str) -> Twist:
+    """A 206 that says other bytes than it should."""
+
+    def twist(reply: Reply) -> Reply:
+        headers = {name: value for name, value in reply.headers.items() if name != "Content-Range"}
+        told = {} if text is None else {"Content-Range": text}
+        return attrs.evolve(reply, headers={**headers, **told, **more}, body=reply.body if body is None else body)
+
+    return twist
+
+
+END, SIZE = len(MP4) - 1, len(MP4)
+
+
+@pytest.mark.parametrize(
+    "twist",
+    [
+        ranged(f"bytes 499999-{END}/{SIZE}", MP4[499_999:]),
+        ranged(f"bytes 500001-{END}/{SIZE}", MP4[500_001:]),
+        ranged(f"bytes 0-{END}/{SIZE}", MP4),
+        ranged(f"bytes 500000-{END}/{SIZE + 1}"),
+        ranged(f"bytes 500000-{SIZE}/{SIZE}", MP4[500_000:] + b"x"),
+        ranged("bytes 500000-499999/2500012", b""),
+        ranged(f"bytes 500000-{END}/{SIZE}", MP4[500_000:] + b"more than it said"),
+        ranged(f"bytes */{SIZE}"),
+        ranged(f"items 500000-{END}/{SIZE}"),
+        ranged("bytes"),
+        ranged(None),
+        ranged(f"bytes 500000-{END}/{SIZE}", OTHER[:2_000_012], ETag='"two"'),
+        refused(**{"Content-Range": f"bytes */{SIZE}"}),
+        refused(**{"Content-Range": "bytes */500000"}),
+        refused(),
+    ],
+)
+async def test_an_answer_that_does_not_go_with_our_bytes_is_not_added_to_them(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path, twist: Twist
+) -> None:
+    """Wrong range, wrong length, wrong version, or none said: the whole is asked for."""
+    shelf.cuts, shelf.twists = [500_000], [None, twist]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert [(None, None), ("bytes=500000-", '"one"'), (None, None)] == asked(vendor)
+
+
+async def test_an_answer_of_some_of_the_missing_bytes_is_taken(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """The rest is asked for in its turn; an unknown total is the one already known."""
+    shelf.cuts = [500_000]
+    shelf.twists = [
+        None,
+        ranged(f"bytes 500000-599999/{SIZE}", MP4[500_000:600_000]),
+        ranged(f"bytes 600000-{END}/*"),
+    ]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert ["bytes=500000-", "bytes=600000-"] == [span for span, _ in asked(vendor)[1:]]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Transfer-Encoding": "chunked"}, {"Transfer-Encoding": "chunked", "ETag": '"one"'}]
+)
+async def test_a_file_whose_length_is_not_said_beforehand_is_whole_when_its_end_came(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path, headers: dict[str, str]
+) -> None:
+    """In chunks, whose end is marked; without the mark it is started over."""
+
+    def chunked(reply: Reply) -> Reply:
+        size = b"%x\r\n" % len(reply.body)
+        return Reply(size + reply.body + b"\r\n0\r\n\r\n", headers={**headers, "Content-Length": ""})
+
+    def unended(reply: Reply) -> Reply:
+        return attrs.evolve(chunked(reply), body=chunked(reply).body[:-5], length=0)
+
+    shelf.etag, shelf.twists = None, [unended, chunked]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+
+
+async def test_a_download_is_taken_up_by_another_process(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:
+    """A `.part` stays, with what tells what it is the beginning of; neither holds the signed link."""
+    await broken_off(vendor, shelf, tmp_path, 700_000)
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    async with storing(vendor.url) as downloader:
+        path = await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert {"x.part", "x.part.json"} == set(left)
+    assert MP4[:700_000] == left["x.part"]
+    assert b"s3cret" not in left["x.part.json"]
+    assert MP4 == path.read_bytes()
+    assert [("bytes=700000-", '"one"')] == asked(vendor)
+    assert [path] == list(tmp_path.iterdir())
+
+
+async def test_what_is_whole_already_is_not_fetched_again(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:
+    """A 416 whose length is ours says so: the process ended between the last byte and the name."""
+    await broken_off(vendor, shelf, tmp_path, 700_000)
+    (tmp_path / "x.part").write_bytes(MP4)
+
+    async with storing(vendor.url) as downloader:
+        path = await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert [(f"bytes={SIZE}-", '"one"')] == asked(vendor)
+
+
+@pytest.mark.parametrize("address", ["clip?Signature=other", "other?Signature=s3cret"])
+async def test_a_part_belongs_to_one_address_whatever_it_is_signed_with(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path, address: str
+) -> None:
+    """Another file of the same name is started over, even if its ETag is the same."""
+    await broken_off(vendor, shelf, tmp_path, 700_000)
+    same = address.startswith("clip")
+    shelf.body = MP4 if same else OTHER
+
+    async with storing(vendor.url) as downloader:
+        path = await downloader.fetch(Video(url=f"{vendor.url}/{address}"), tmp_path, "x")
+
+    assert shelf.body == path.read_bytes()
+    assert [("bytes=700000-", '"one"') if same else (None, None)] == asked(vendor)
+
+
+async def test_a_part_of_a_file_that_changed_since_is_started_over(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Its host answers with the whole."""
+    await broken_off(vendor, shelf, tmp_path, 700_000)
+    shelf.body, shelf.etag = OTHER, '"two"'
+
+    async with storing(vendor.url) as downloader:
+        path = await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert OTHER == path.read_bytes()
+    assert 1 == len(vendor.seen)
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        None,
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b"[" * 5000,
+        {"source": 5},
+        {"etag": "one"},
+        {"etag": 'W/"one"'},
+        {"etag": '"a"\r\nX: y'},
+        {"etag": None},
+        {"total": "9"},
+        {"total": 699_999},
+        {"total": -1},
+    ],
+)
+async def test_notes_that_make_no_sense_are_not_believed(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path, notes: bytes | dict[str, object] | None
+) -> None:
+    """The download starts over, and asks nothing odd."""
+    await broken_off(vendor, shelf, tmp_path, 700_000)
+    place = tmp_path / "x.part.json"
+    if isinstance(notes, dict):
+        place.write_text(json.dumps({**json.loads(place.read_text()), **notes}))
+    elif notes is not None:
+        place.write_bytes(notes)
+    else:
+        place.unlink()
+
+    async with storing(vendor.url) as downloader:
+        path = await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert [(None, None)] == asked(vendor)
+
+
+async def test_progress_forgives_all_earlier_breaks(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:
+    """Thirty breaks are no failure while bytes arrive, though one alone is allowed without."""
+    shelf.cuts = [80_000] * 30
+
+    async with storing(vendor.url, resumes=1) as downloader:
+        path = await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert 31 == len(vendor.seen)
+
+
+@pytest.mark.parametrize("resumes", [0, 1, 5])
+async def test_a_download_that_gets_nowhere_is_given_up(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path, resumes: int
+) -> None:
+    """After as many resumes as the options say; what came is kept."""
+    shelf.cuts = [300_000, *[0] * 20]
+
+    async with storing(vendor.url, resumes=resumes) as downloader:
+        with pytest.raises(DownloadError, match="cut short"):
+            await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert 1 + resumes == len(vendor.seen)
+    assert MP4[:300_000] == (tmp_path / "x.part").read_bytes()
+
+
+async def test_starting_over_again_and_again_is_no_progress(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:
+    """A host that cuts at one place and knows no ranges does not keep us for ever."""
+    shelf.etag, shelf.cuts = None, [300_000] * 50
+
+    async with storing(vendor.url, resumes=3) as downloader:
+        with pytest.raises(DownloadError, match="cut short"):
+            await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert 4 == len(vendor.seen)
+
+
+@pytest.mark.parametrize(("status", "requests"), [(500, 3), (502, 3), (503, 3), (400, 1), (401, 1), (429, 1), (451, 1)])
+async def test_a_failure_of_the_host_is_waited_out_and_a_refusal_is_not(
+    tmp_path: Path, status: int, requests: int
+) -> None:
+    """5xx may pass."""
+    async with FileHost(Reply(status=status)) as vendor, storing(vendor.url, resumes=2) as downloader:
+        with pytest.raises(DownloadError, match=f"HTTP {status}"):
+            await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert requests == len(vendor.seen)
+    assert [] == list(tmp_path.iterdir())
+
+
+async def test_pauses_grow_and_are_drawn_by_chance(tmp_path: Path) -> None:
+    """From nothing to a bound that doubles, and never beyond twenty seconds."""
+    chance = Fixed()
+    async with FileHost(Reply(status=500)) as vendor:
+        downloader = Downloader(Downloads(resumes=8), URL(vendor.url), random=chance)
+        with pytest.raises(DownloadError):
+            await downloader.fetch(clip(vendor), tmp_path, "x")
+        await downloader.close()
+
+    assert [1, 2, 4, 8, 16, 20, 20, 20] == chance.bounds[:8]
+
+
+async def test_files_are_whole_whatever_the_line_does(
+    kling_emulator: Emulator, kling: KlingClient, tmp_path: Path
+) -> None:
+    """Cut at 200 bytes chosen by chance, in headers and in bodies, every file is what it would have been."""
+    task = await (await kling.images.generate(prompt="a line that breaks", n=2))
+    whole = await kling.download(task, tmp_path / "whole")
+    chance = random.Random(3)
+    sizes = [path.stat().st_size for path in whole]
+    plan = (chance.randrange(max(sizes) + 600) for _ in range(100_000))
+    links = [file.url for file in task.result.files]
+    digests = list[list[str]]()
+
+    async with BadLine(kling_emulator.url, plan) as line, storing(line.url, resumes=50) as downloader:
+        while line.cuts < 200:
+            files = [Image(url=link.replace(kling_emulator.url, line.url)) for link in links]
+            stored = [await downloader.fetch(file, tmp_path, f"x{at}") for at, file in enumerate(files)]
+            digests.append([_digest(path) for path in stored])
+
+    assert {tuple(_digest(path) for path in whole)} == {tuple(each) for each in digests}
+
+
+@pytest.mark.looptime
+async def test_a_line_that_falls_silent_is_given_up_and_taken_up_again(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """After a minute without a byte; what came before is not asked for again."""
+    async with BadLine(vendor.url, iter([700_000]), stall=True) as line, storing(line.url) as downloader:
+        path = await downloader.fetch(Video(url=f"{line.url}/clip"), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert 2 == len(vendor.seen)
+    assert asyncio.get_running_loop().time() >= 60
+
+
+async def test_a_download_that_is_cancelled_leaves_the_beginning_of_the_file(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Whatever was in a thread is on the disk, nothing is written afterwards, and the next call goes on."""
+    seen = list[int]()
+    for at in (0, 1, 1_200_000, 2_400_000):
+        async with BadLine(vendor.url, iter([at + 200]), stall=True) as line, storing(line.url) as downloader:
+            file = Video(url=f"{line.url}/clip")
+            storing_it = asyncio.ensure_future(downloader.fetch(file, tmp_path, "x"))
+            while not line.cuts:
+                await asyncio.sleep(0)
+            storing_it.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await storing_it
+            left = (tmp_path / "x.part").read_bytes() if (tmp_path / "x.part").exists() else b""
+            seen.append(len(left))
+            assert MP4.startswith(left)
+            path = await downloader.fetch(file, tmp_path, "x")
+            assert MP4 == path.read_bytes()
+
+    assert seen[-1] >= 1_000_000
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no list of open files there")
+async def test_closing_ends_downloads_and_waits_for_them(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:
+    """They raise `ClientClosed`; afterwards no thread of ours writes and no file is open."""
+    downloader = Downloader(Downloads(resumes=5, concurrency=2), random=Fixed())
+    threads = threading.active_count()
+    async with BadLine(vendor.url, iter([1_500_000] * 9), stall=True) as line:
+        downloader.trusted = URL(line.url)
+        jobs = [
+            asyncio.ensure_future(downloader.fetch(Video(url=f"{line.url}/clip{at}"), tmp_path, f"x{at}"))
+            for at in range(3)
+        ]
+        while line.cuts < 2:
+            await asyncio.sleep(0)
+        await asyncio.gather(downloader.close(), downloader.close())
+        ended = [job.done() for job in jobs]
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        with pytest.raises(ClientClosed):
+            await downloader.fetch(clip(vendor), tmp_path, "y")
+
+    assert [True] * 3 == ended
+    assert [ClientClosed] * 3 == [type(outcome) for outcome in outcomes]
+    assert all(MP4.startswith(path.read_bytes()) for path in tmp_path.glob("*.part"))
+    while threading.active_count() > threads:  # they were told to end, and are on their way
+        await asyncio.sleep(0)
+    assert [] == _open_files(tmp_path)
+
+
+async def test_closing_ends_a_pause(tmp_path: Path) -> None:
+    """Nobody waits for the end of twenty seconds."""
+    async with FileHost(Reply(status=500)) as vendor:
+        downloader = Downloader(Downloads(), URL(vendor.url), random=Fixed(1e6))
+        job = asyncio.ensure_future(downloader.fetch(clip(vendor), tmp_path, "x"))
+        while not vendor.seen:
+            await asyncio.sleep(0)
+        await downloader.close()
+
+    with pytest.raises(ClientClosed):
+        await job
+
+
+@pytest.mark.parametrize("make", ["symlink_to", "hardlink_to", "mkdir", "fifo"])
+async def test_what_stands_in_the_place_of_the_part_is_not_written_through(
+    store: Downloader, vendor: FileHost, tmp_path: Path, make: str
+) -> None:
+    """A link of either sort, a directory, a pipe: refused, and untouched."""
+    victim, part = tmp_path / "victim", tmp_path / "x.part"
+    victim.write_bytes(b"precious")
+    if make == "fifo":
+        os.mkfifo(part)
+    elif make == "mkdir":
+        part.mkdir()
+    else:
+        getattr(part, make)(victim)
+
+    with pytest.raises(DownloadError, match="cannot be written"):
+        await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert b"precious" == victim.read_bytes()
+    assert [] == vendor.seen
+
+
+async def test_a_link_in_the_place_of_the_file_or_the_notes_is_not_followed(
+    store: Downloader, vendor: FileHost, tmp_path: Path
+) -> None:
+    """It is replaced."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    for name in ("x.mp4", "x.part.json"):
+        (tmp_path / name).symlink_to(victim)
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert not path.is_symlink()
+    assert MP4 == path.read_bytes()
+    assert b"precious" == victim.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+@pytest.mark.parametrize("at", [400, 1_500_000])
+async def test_a_part_that_another_process_writes_is_left_alone(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path, at: int
+) -> None:
+    """Two clients on one directory do not mix their bytes, not even before there are any."""
+    async with BadLine(vendor.url, iter([at]), stall=True) as line:
+        async with storing(line.url) as one, storing(line.url) as other:
+            file = Video(url=f"{line.url}/clip")
+            first = asyncio.ensure_future(one.fetch(file, tmp_path, "x"))
+            while not line.cuts:
+                await asyncio.sleep(0)
+            with pytest.raises(DownloadError, match="somebody else writes"):
+                await other.fetch(file, tmp_path, "x")
+            first.cancel()
+            await asyncio.wait([first])
+            path = await other.fetch(file, tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+
+
+async def test_a_directory_reached_by_two_ways_is_one(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Two downloads of one name wait for each other, however the place is spelled."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "other").symlink_to(tmp_path / "real")
+
+    paths = await asyncio.gather(*(store.fetch(clip(vendor), tmp_path / name, "x") for name in ("real", "other")))
+
+    assert [tmp_path / "real" / "x.mp4", tmp_path / "other" / "x.mp4"] == paths
+    assert MP4 == paths[0].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc/x", "a/../../x", "a\0"])
+async def test_no_name_leads_out_of_the_directory(
+    store: Downloader, vendor: FileHost, tmp_path: Path, name: str
+) -> None:
+    """Whoever asks for it made a mistake."""
+    with pytest.raises(ValueError, match="no name of a file"):
+        await store.fetch(clip(vendor), tmp_path / "in", name)
+
+    assert [] == vendor.seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+async def test_a_full_disk_is_told_and_leaves_the_beginning_of_the_file(
+    vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands in for it: one write is short, and the next fails."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    async with storing(vendor.url) as downloader:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_001, before[1]))
+        try:
+            with pytest.raises(DownloadError, match=r"x\.part cannot be written: File too large"):
+                await downloader.fetch(clip(vendor), tmp_path, "x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        left = (tmp_path / "x.part").read_bytes()
+        path = await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4[:1_500_001] == left
+    assert MP4 == path.read_bytes()
+
+
+async def test_no_minute_passes_without_a_byte_by_default() -> None:
+    """The whole may take as long as it takes."""
+    timeout = Downloader(Downloads()).timeout
+
+    assert aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60) == timeout
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _open_files(directory: Path) -> list[Path]:
+    links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return [link for link in links if link.is_relative_to(directory)]
