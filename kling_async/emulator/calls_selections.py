@@ -65,7 +65,7 @@ def add(call: Call) -> Any:
     session = _session(call)
     if session is None:
         return _refused(call, NO_SESSION, call.body["session_id"])
-    frame: int = call.body["frame_index"]
+    frame = int(call.body["frame_index"])
     before = session.marks.get(frame, ())
     marks = (*before, *(point for point in _points(call) if point not in before))
     if frame >= session.clip.frames:
@@ -80,7 +80,7 @@ def delete(call: Call) -> Any:
     session = _session(call)
     if session is None:
         return _refused(call, NO_SESSION, call.body["session_id"])
-    frame: int = call.body["frame_index"]
+    frame = int(call.body["frame_index"])
     before, gone = session.marks.get(frame, ()), _points(call)
     if not set(gone) <= set(before):
         return _refused(call, NO_SUCH_POINT, session.session_id)

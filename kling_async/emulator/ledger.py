@@ -7,9 +7,7 @@ and what no longer fits into it is paid from the balance. Packs are told as expi
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -18,7 +16,7 @@ import attrs
 
 from .accounts import Account, Charge
 from .clock import milliseconds
-from .documents import document, is_object
+from .documents import document
 from .prices import as_text
 from .refusals import Refusal, invalid, missing
 
@@ -31,6 +29,7 @@ KEY_NAME: Final = "emulator"
 BALANCE: Final = Decimal(10_000)
 LEDGER_SECONDS: Final = 1.0
 """How long after one question for the costs the next one may come."""
+MOST_ROWS: Final = 500
 LATEST: Final = 12 * 3600.0
 """How late the vendor may be in counting what is left."""
 
@@ -66,6 +65,25 @@ class Deduction:
     amount: Decimal
 
 
+@attrs.frozen
+class Page:
+    """Some rows of a ledger, and the cursor of what comes after them."""
+
+    rows: Sequence[Mapping[str, Any]]
+    cursor: str | None
+
+
+Read = Callable[[Mapping[str, Any]], str]
+
+
+def _field(key: str) -> Read:
+    return lambda row: str(row.get(key, ""))
+
+
+FILTERS: Final = ("api_key_name", "product_type", "package_id", "package_name")
+KEYS: Final[Mapping[str, Read]] = {key: _field(key) for key in FILTERS}
+
+
 class Ledger:
     """What the account calls answer from."""
 
@@ -76,6 +94,7 @@ class Ledger:
         self._seed = seed
         self._opened: float | None = None
         self._asked: float | None = None
+        self._cursors: dict[str, tuple[Mapping[str, Any], int]] = {}
 
     def open(self, now: float) -> None:
         """Set when packs were bought: a day before the first call."""
@@ -114,12 +133,49 @@ class Ledger:
         """One page of what packs have paid."""
         rows = [(one.charge, _unit_row(one, one.pack)) for one in self._deductions(now) if one.pack is not None]
         names = {pack.pack_id: pack.name for pack in self._packs()}
-        return _page(body, rows, {**SAME_KEYS, "package_name": lambda row: names[row["package_id"]]})
+        return self._page(body, rows, {**KEYS, "package_name": lambda row: names[row["package_id"]]})
 
     def money_page(self, body: Mapping[str, Any], now: float) -> Page:
         """One page of what the balance has paid."""
         rows = [(one.charge, _money_row(one)) for one in self._deductions(now) if one.pack is None]
-        return _page(body, rows, SAME_KEYS)
+        return self._page(body, rows, KEYS)
+
+    def _page(
+        self, body: Mapping[str, Any], rows: Sequence[tuple[Charge, dict[str, Any]]], keys: Mapping[str, Read]
+    ) -> Page:
+        """
+        The page a body asks for; a cursor overrides everything else in it.
+
+        Values of one filter are alternatives, and so are filters with the same key; different keys must all fit.
+        """
+        asked, first = self._resumed(body["cursor"]) if "cursor" in body else (body, 0)
+        for field in ("start_time", "end_time"):
+            if field not in asked:
+                raise missing(field)
+        wanted: dict[str, set[str]] = {}
+        for one in asked.get("filters", []):
+            wanted.setdefault(one["key"], set()).update(one["values"])
+        if {"package_name", "package_id"} <= wanted.keys():
+            raise Refusal(1201, "package_name and package_id can not be used together")
+        fitting = [
+            row
+            for charge, row in rows
+            if asked["start_time"] <= milliseconds(charge.created) <= asked["end_time"]
+            and all(keys[key](row) in values for key, values in wanted.items())
+        ]
+        last = first + int(asked.get("limit", MOST_ROWS))  # 3.0 is an integer for JSON, not for a slice
+        return Page(fitting[first:last], self._cursor(asked, last) if len(fitting) > last else None)
+
+    def _cursor(self, asked: Mapping[str, Any], first: int) -> str:
+        """A name for what comes next; it says nothing and never ends."""
+        cursor = hashlib.sha256(f"cursor {self._seed} {len(self._cursors)}".encode()).hexdigest()[:32]
+        self._cursors[cursor] = (asked, first)
+        return cursor
+
+    def _resumed(self, cursor: str) -> tuple[Mapping[str, Any], int]:
+        if cursor not in self._cursors:
+            raise invalid("cursor", cursor)
+        return self._cursors[cursor]
 
     def _packs(self) -> list[Pack]:
         opened = self._opened or 0.0
@@ -152,65 +208,6 @@ class Ledger:
                 price = charge.units * _usd(charge.pool)
                 yield Deduction(charge, None, balance, price)
                 balance -= price
-
-
-@attrs.frozen
-class Page:
-    """Some rows of a ledger, and the cursor of what comes after them."""
-
-    rows: Sequence[Mapping[str, Any]]
-    cursor: str | None
-
-
-Read = Callable[[Mapping[str, Any]], str]
-
-
-def _field(key: str) -> Read:
-    return lambda row: str(row.get(key, ""))
-
-
-SAME_KEYS: Final[Mapping[str, Read]] = {key: _field(key) for key in ("api_key_name", "product_type", "package_id")}
-
-
-def _page(body: Mapping[str, Any], rows: Sequence[tuple[Charge, dict[str, Any]]], keys: Mapping[str, Read]) -> Page:
-    """
-    The page a body asks for; a cursor overrides everything else in it.
-
-    Values of one filter are alternatives, and so are filters with the same key; different keys must all fit.
-    """
-    asked, first = _from_cursor(body["cursor"]) if "cursor" in body else (body, 0)
-    for field in ("start_time", "end_time"):
-        if field not in asked:
-            raise missing(field)
-    wanted: dict[str, set[str]] = {}
-    for one in asked.get("filters", []):
-        wanted.setdefault(one["key"], set()).update(one["values"])
-    if {"package_name", "package_id"} <= wanted.keys():
-        raise Refusal(1201, "package_name and package_id can not be used together")
-    fitting = [
-        row
-        for charge, row in rows
-        if asked["start_time"] <= milliseconds(charge.created) <= asked["end_time"]
-        and all(keys[key](row) in values for key, values in wanted.items())
-    ]
-    limit = asked.get("limit", 500)
-    more = len(fitting) > first + limit
-    return Page(fitting[first : first + limit], _cursor(asked, first + limit) if more else None)
-
-
-def _cursor(asked: Mapping[str, Any], first: int) -> str:
-    told = {key: asked[key] for key in ("start_time", "end_time", "limit", "filters") if key in asked}
-    return base64.urlsafe_b64encode(json.dumps([told, first]).encode()).decode()
-
-
-def _from_cursor(cursor: str) -> tuple[Mapping[str, Any], int]:
-    try:
-        asked, first = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise invalid("cursor", cursor) from error
-    if not is_object(asked) or not isinstance(first, int):
-        raise invalid("cursor", cursor)
-    return asked, first
 
 
 def _usd(pool: str) -> Decimal:
