@@ -13,7 +13,6 @@ import yaml  # type: ignore[import-untyped]  # no hints among our dependencies
 
 from kling_async.emulator import Emulator
 from kling_async.emulator.direct import DIRECT_PATHS
-from kling_async.emulator.direct import DIRECT_PATHS
 from kling_async.emulator.documents import Name, document, http_statuses
 from kling_async.emulator.endpoint import Endpoint
 from kling_async.emulator.endpoints import ENDPOINTS, TASK_PATHS
