@@ -35,6 +35,7 @@ EMPTY_PAGE: Final[tuple[Any, ...]] = ([], None)
 ARRAY_OF_ONE: Final = (False, True)
 NO_MESSAGE: Final = ("", MISSING, None)
 NO_UNITS: Final = (MISSING, "", "0")
+BALANCE: Final[tuple[Any, ...]] = (MISSING, {"quota": "0.28", "list_price": "0.56"}, None)
 NO_WATERMARK: Final = (MISSING, None, "")
 
 
@@ -87,6 +88,7 @@ class Answers:
             **self._task_info(task, endpoint.task_info(task, self._world)),
             "watermark_info": self._watermark(endpoint, task),
             "final_unit_deduction": units,
+            "final_balance_deduction": self._vary(BALANCE) if status == "succeed" else MISSING,
             "created_at": milliseconds(task.course.created),
             "updated_at": milliseconds(task.course.updated(now)),
             "task_result": self._result(endpoint, task, done=status == "succeed"),

@@ -2,8 +2,8 @@
 The emulator: a Kling on a local port, in this process and on this event loop.
 
 Written from the vendor's documents, which it carries, and not from the client, whose mistakes it shall find. It
-accepts ``callback_url`` and does nothing with it yet. It opens no address, so pictures given as links are taken on
-faith.
+accepts ``callback_url`` and does nothing with it yet. It opens no address, so pictures, sounds and videos given as
+links are taken on faith; a linked video or sound counts as five seconds long.
 """
 
 from __future__ import annotations

@@ -46,6 +46,12 @@ def http_statuses() -> Mapping[int, int]:
     return {row["code"]: row["http"] for row in document("image-account")["x-error-codes"]}
 
 
+@cache
+def speakers(language: str) -> frozenset[str]:
+    """The voices that read text aloud in a language; they have nothing to do with those of the library."""
+    return frozenset(document("video-audio-general")["x-tts-voices"][language])
+
+
 class BodySchema:
     """The schema of one create body: its properties, its defaults, its errors in the order of the properties."""
 

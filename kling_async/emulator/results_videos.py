@@ -19,8 +19,10 @@ from .world import World
 SHORT_SIDES: Final = {"std": 720, "pro": 1080, "4k": 2160}
 VIDEO_RATIOS: Final = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0}
 FRAME_RATE: Final = 24
-FRAME_RATE_4K: Final = 12  # a real 4k clip has 24; half of them keeps a test bearable
-MOST_FRAMES: Final = 360  # longer clips get fewer frames a second, so that none costs more than one of 15 seconds
+FRAME_RATE_4K: Final = 12
+# A real clip has 24 frames a second. Ours have fewer where they would be dear: at 4k, and when long for their size.
+MOST_FRAMES: Final = 360
+MOST_PIXELS: Final = 500_000_000
 WIDE: Final = (1280, 720)
 
 
@@ -145,7 +147,7 @@ def _one(task: EmulatedTask, work: VideoWork) -> Result:
 def _work(task: EmulatedTask, model: str, size: tuple[int, int], seconds: float, source: Picture | None) -> VideoWork:
     width, height = size
     mode = task.body.get("mode", "")
-    fps = FRAME_RATE_4K if mode == "4k" else max(min(FRAME_RATE, int(MOST_FRAMES // seconds)), 1)
+    fps = _frame_rate(mode, width * height, seconds)
     whole = seconds == int(seconds)
     return VideoWork(
         title=title(task),
@@ -159,6 +161,11 @@ def _work(task: EmulatedTask, model: str, size: tuple[int, int], seconds: float,
         fps=fps,
         source=source,
     )
+
+
+def _frame_rate(mode: str, pixels: int, seconds: float) -> int:
+    wanted = FRAME_RATE_4K if mode == "4k" else FRAME_RATE
+    return max(int(min(wanted, MOST_FRAMES // seconds, MOST_PIXELS // pixels // seconds)), 1)
 
 
 def _first(task: EmulatedTask, *fields: str) -> Picture | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from .documents import document
+from .documents import document, speakers
 from .footage import audio_refused, clip_seconds, video_refused
 from .media import VideoWork
 from .rules import Body, Rule
@@ -223,17 +223,10 @@ LIP_SYNC: Final = (
 )
 
 
-@cache
-def _speakers() -> Mapping[str, frozenset[str]]:
-    """The voices that can read a text aloud, by language; they are not those of the library."""
-    known = document("video-audio-general")["x-tts-voices"]
-    return {language: frozenset(known[language]) for language in ("zh", "en")}
-
-
 def _can_speak(told: Mapping[str, Any]) -> bool:
     """Whether the voice is known in the language. Which one counts when none is given is not known, so both do."""
     languages = [told["voice_language"]] if "voice_language" in told else ["zh", "en"]
-    return any(told["voice_id"] in _speakers()[language] for language in languages)
+    return any(told["voice_id"] in speakers(language) for language in languages)
 
 
 def old_lip_sync_refused(body: Body, world: World) -> str | None:

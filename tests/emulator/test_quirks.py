@@ -50,6 +50,8 @@ async def test_every_documented_variation_turns_up(call: Call) -> None:
     assert {MISSING, '""', '"0"'} == variations(before, "final_unit_deduction")
     assert {MISSING, '""', "null"} == variations(before, "task_status_msg")
     assert {'"8"'} == variations(after, "final_unit_deduction")
+    assert 3 == len(variations(after, "final_balance_deduction"))
+    assert {MISSING} == variations(before, "final_balance_deduction")
     images = [task["task_result"]["images"][0] for task in after]
     assert {MISSING, '""', "null"} == variations(images, "watermark_url")
     assert 1 == len(variations(images, "url"))
