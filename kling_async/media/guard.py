@@ -111,7 +111,8 @@ class Guard:
 
     def trusts(self, url: URL) -> bool:
         """Whether the address is of the emulator in use."""
-        return self.trusted is not None and url.origin() == self.trusted.origin()
+        whole = bool(url.scheme and url.raw_host)
+        return self.trusted is not None and whole and url.origin() == self.trusted.origin()
 
     def _named(self, host: str) -> bool:
         return self.hosts == "any-public" or any(host == name or host.endswith(f".{name}") for name in self.hosts)

@@ -1,8 +1,9 @@
-"""A file host for tests: a vendor whose broken answers break only after the client could read what came before."""
+"""A file host whose broken answers break only after the client could read what came before; pauses without chance."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 
 from .vendor import Reply, Vendor, _read
 
@@ -40,3 +41,17 @@ async def lingered(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0)
     for _ in range(_TURNS):
         await asyncio.sleep(0)
+
+
+class Fixed(random.Random):
+    """Chooses pauses without chance, and notes how long they could have been."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        super().__init__()
+        self.pause = pause
+        self.bounds = list[float]()
+
+    def uniform(self, a: float, b: float) -> float:
+        """Always the same."""
+        self.bounds.append(a + b)
+        return self.pause
