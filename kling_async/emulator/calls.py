@@ -18,13 +18,13 @@ from .inputs import Picture
 from .ledger import Ledger
 from .media import Work
 from .prices import as_text, units_of
+from .results import MISSING
 from .world import World
 
+USD_PER_UNIT: Final = Decimal("0.14")
+"""Of the pool of videos."""
 NO_DATA: Final = object()
 """Given back instead of data where the answer shall have none."""
-
-MISSING: Final = object()
-"""Stands for a field that stays away."""
 
 
 @attrs.frozen
@@ -56,8 +56,10 @@ class Call:
         return self.world.link(value, self.now) if isinstance(value, Work) else value
 
     def deduction(self) -> dict[str, Any]:
-        """``final_unit_deduction``, where a call tells it."""
-        return {"final_unit_deduction": as_text(self.units or Decimal(0))}
+        """What a call tells of its price; the money came to the documents in the middle of 2026."""
+        units = self.units or Decimal(0)
+        money = {"quota": "0", "list_price": as_text(units * USD_PER_UNIT)}
+        return present({"final_unit_deduction": as_text(units), "final_balance_deduction": self.vary(MISSING, money)})
 
 
 @attrs.frozen(kw_only=True)

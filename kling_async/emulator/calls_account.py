@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import MISSING, Call, present
+from .calls import Call, present
 from .ledger import Page
 from .refusals import Refusal, invalid
+from .results import MISSING
 
 INNER_REFUSAL = 1201
 

@@ -25,7 +25,11 @@ def preset_voices(call: Call) -> Any:
 def preset_elements(call: Call) -> Any:
     """The vendor's elements, each in the shape of a task."""
     elements = call.world.library.preset_elements("advanced")
-    return _page(call, [_task(one.task_id, "elements", {**told_element(one), "status": "succeed"}) for one in elements])
+    told = [
+        {**told_element(one), "element_id": call.vary(int, str)(one.element_id), "status": "succeed"}
+        for one in elements
+    ]
+    return _page(call, [_task(one.task_id, "elements", entry) for one, entry in zip(elements, told, strict=True)])
 
 
 def plain_presets(call: Call) -> Any:

@@ -6,12 +6,13 @@ from functools import cache
 from random import Random
 from typing import Any, Final
 
-from .calls import MISSING, Call, present
+from .calls import Call, present
 from .clock import milliseconds
 from .documents import document
 from .footage import clip, parent_video
 from .media import CutoutWork, Part, PortraitWork, SoundWork
 from .refusals import Refusal
+from .results import MISSING
 from .results_general import source_clip
 from .sessions import Face, Session
 from .world import Product

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import attrs
 
-from .calls import MISSING, Call, present
+from .calls import Call, present
 from .footage import clip, parent_video
 from .masks import told
 from .media import Marks, PictureWork, TrackWork, VideoWork
+from .results import MISSING
 from .results_general import source_clip
 from .sessions import MOST_FRAMES, MOST_POINTS, Session
 

@@ -95,6 +95,8 @@ class Library:
         self._random = Random(f"library {seed}")
         self._voices: dict[str, Voice] = {}
         self._elements: dict[str, Element] = {}
+        self._voice_of: dict[str, Voice] = {}
+        self._element_of: dict[str, Element] = {}
         self._deleted: dict[str, float] = {}
         for name in PRESET_VOICES:
             self.put_voice(Voice(self.new_voice_id(), name, PRESETS_MADE, VENDOR, self.new_voice_id()))
@@ -115,10 +117,14 @@ class Library:
     def put_voice(self, voice: Voice) -> None:
         """Add a voice, also one whose task goes on."""
         self._voices[voice.voice_id] = voice
+        if voice.task_id is not None:
+            self._voice_of[voice.task_id] = voice
 
     def put_element(self, element: Element) -> None:
         """Add an element, also one whose task goes on; with the voice that comes with it."""
         self._elements[str(element.element_id)] = element
+        if element.task_id is not None:
+            self._element_of[element.task_id] = element
         if element.voice is not None:
             self._voices.setdefault(element.voice.voice_id, element.voice)
 
@@ -143,11 +149,11 @@ class Library:
 
     def voice_of(self, task_id: str) -> Voice | None:
         """The voice a task makes, whatever has become of it."""
-        return next((voice for voice in self._voices.values() if voice.task_id == task_id), None)
+        return self._voice_of.get(task_id)
 
     def element_of(self, task_id: str) -> Element | None:
         """The element a task makes, whatever has become of it."""
-        return next((element for element in self._elements.values() if element.task_id == task_id), None)
+        return self._element_of.get(task_id)
 
     def element_status(self, element_id: int) -> str:
         """``succeed``, or ``deleted``."""

@@ -10,6 +10,7 @@ from .endpoint import Endpoint
 from .inputs import PictureField
 from .lifecycle import IMAGE, VIDEO
 from .prices import units_of
+from .results import MISSING
 from .results_general import dubbed, dubbing_of, elements, keep_element, keep_voice, sounds, voices
 from .rules import Body
 from .rules_general import (
@@ -37,6 +38,20 @@ def _nothing(_: Body, __: World) -> Decimal:
 def _ask(status: Callable[[], Any]) -> Any:
     """An element may have been deleted since the last answer."""
     return status()
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _or_missing(value: Any) -> Any:
+    """Nothing in it may be told by leaving it away."""
+    return value or MISSING
+
+
+def _or_null(value: Any) -> Any:
+    """Nothing in it may be told by null."""
+    return value or None
 
 
 GENERAL: Final[tuple[Endpoint, ...]] = (
@@ -97,6 +112,13 @@ GENERAL: Final[tuple[Endpoint, ...]] = (
         ),
         keep=keep_element,
         watermark=False,
-        variations={"status": (_ask,), "element_id": (int, str)},
+        variations={
+            "status": (_ask,),
+            "element_id": (int, str),
+            "element_image_list": (_as_it_is, _or_missing),
+            "element_video_list": (_as_it_is, _or_missing),
+            "element_voice_info": (_as_it_is, _or_missing),
+            "tag_list": (_as_it_is, _or_missing, _or_null),
+        },
     ),
 )

@@ -161,13 +161,16 @@ async def test_calls_want_units_and_no_slot(call: Call) -> None:
 
 @pytest.mark.kling_emulator(quirks=True)
 async def test_quirks_of_parts(call: Call, a_picture: Callable[..., str]) -> None:
-    """Where nobody is on a picture there may be an empty link or none."""
+    """Where nobody is on a picture there may be an empty link or none; the price may be told in money too."""
     body = {"image": a_picture()}
     seen: set[tuple[bool, str]] = set()
+    money: set[str] = set()
     for _ in range(40):
         _, answer = await call("POST", PARTS, body)
+        money.add(answer["data"].get("final_balance_deduction", {"list_price": "missing"})["list_price"])
         assert [] == problems(answer, "ImageRecognizeResponse")
         face = answer["data"]["task_result"]["images"][2]
         seen.add((face["is_contain"], face.get("url", "missing")[:4]))
 
     assert {(True, "http"), (False, ""), (False, "miss")} == seen
+    assert {"missing", "0.014"} == money

@@ -333,13 +333,17 @@ async def test_first_generation_refused(call: Call, change: dict[str, Any], mess
 
 @pytest.mark.kling_emulator(quirks=True)
 async def test_quirks_of_elements(call: Call) -> None:
-    """Ids turn up as numbers and as text, here and in the first generation; statuses do not change."""
-    _, created = await call("POST", ELEMENTS, THING)
+    """Ids turn up as numbers and as text, what is empty also missing or null; ids and statuses do not change."""
+    _, created = await call("POST", ELEMENTS, THING | {"tag_list": []})
     await asyncio.sleep(LONG)
     tasks = [(await call("GET", ELEMENTS))[1]["data"][0] for _ in range(30)]
     old = [(await call("POST", PLAIN, OLD))[1]["data"]["element_id"] for _ in range(30)]
 
     told = [task["task_result"]["elements"][0] for task in tasks]
     assert {created["data"]["task_id"]} == {task["task_id"] for task in tasks}
+    _, presets = await call("GET", PRESETS)
+    assert {int, str} == {type(task["task_result"]["elements"][0]["element_id"]) for task in presets["data"]}
+    assert {"[]", "None", "missing"} == {str(one.get("tag_list", "missing")) for one in told}
+    assert {"{}", "missing"} == {str(one.get("element_voice_info", "missing")) for one in told}
     assert {int, str} == {type(one["element_id"]) for one in told} == {type(element_id) for element_id in old}
     assert (1, {"succeed"}) == (len({int(one["element_id"]) for one in told}), {one["status"] for one in told})
