@@ -91,12 +91,9 @@ def _session(world: World, purpose: Purpose, session_id: str) -> Session | str:
 
 def first_of(product: Product, world: World) -> Product:
     """The video at the beginning of a chain of extensions, whose model and mode all of them have."""
-    while product.path == EXTEND and product.task is not None:
-        parent = world.video(product.task.body["video_id"])
-        if parent is None:
-            break
-        product = parent
-    return product
+    task = product.task if product.path == EXTEND else None
+    parent = world.video(task.body["video_id"]) if task is not None else None
+    return product if parent is None else first_of(parent, world)
 
 
 def extension_refused(body: Body, world: World) -> str | None:

@@ -441,6 +441,35 @@ async def test_lip_sync_looks_into_its_session(call: Call, a_body: MakeBody, fie
 
 
 @pytest.mark.looptime
+async def test_sound_must_meet_the_face(call: Call) -> None:
+    """A sound that is over before a face has been seen for two seconds is refused."""
+    late: list[tuple[str, Any]] = []
+    while not late:
+        _, found = await call("POST", FACES, {"video_id": await video_id(call)})
+        late = [(found["data"]["session_id"], seen) for seen in found["data"]["face_data"] if seen["start_time"] > 0]
+    session, seen = late[0]
+
+    early = face(face_id=seen["face_id"], sound_file=SOUND, sound_end_time=2000, sound_insert_time=0)
+    _, answer = await call("POST", LIPS, {"session_id": session, "face_choose": [early]})
+
+    assert "The inserted audio must overlap the time of the face by at least 2 seconds" == answer["message"]
+
+
+@pytest.mark.looptime
+async def test_long_videos_are_not_for_lip_sync(call: Call) -> None:
+    """The first generation takes videos of up to a minute."""
+    source_id = await video_id(call)
+    for _ in range(13):
+        task = await made(call, EXTEND, {"video_id": source_id})
+        source_id = task["task_result"]["videos"][0]["id"]
+
+    speech = {"mode": "text2video", "video_id": source_id, "text": "hello", "voice_id": "uk_boy1"}
+    _, answer = await call("POST", OLD_LIPS, {"input": speech})
+
+    assert "Video duration must be between 2 and 60 seconds" == answer["message"]
+
+
+@pytest.mark.looptime
 async def test_lip_sync_with_a_spoken_text(call: Call, a_body: MakeBody) -> None:
     """A spoken text is a sound by its id; what is cut out of it must lie in it. The parent is the session's video."""
     body, spoken = await a_body(LIPS), await audio_id(call)
