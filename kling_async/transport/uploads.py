@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import aiohttp
 import attrs
 
-from ..errors import ClientClosed, InvalidRequest
+from ..errors import InvalidRequest
 from ..media.inputs import PIECE, Embedded, encoded
 from ..protocol.codec import dumps
 
@@ -80,7 +80,7 @@ class Upload(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Write everything, from the start. A connection left in the middle is cut, since it is good for nothing."""
-        left = self.size
+        left, transport = self.size, writer.transport  # aiohttp forgets it when it closes, which does not cut
         try:
             for part in self._parts:
                 async with aclosing(self._threads.ahead(part)) as blocks:
@@ -96,8 +96,8 @@ class Upload(aiohttp.Payload):
             raise
         finally:
             self.on_end()
-            if left and writer.transport is not None:
-                writer.transport.abort()
+            if left and transport is not None:
+                transport.abort()
 
     async def write_with_length(
         self,
@@ -134,21 +134,15 @@ class Threads:
             reading.cancel()
             reading.add_done_callback(lambda _: blocks.close())
 
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self._pool.shutdown(wait=False)
-
     async def close(self) -> None:
-        """Wait for the threads, after `stop`; not for long, should one hang on a file system that went away."""
+        """Begin nothing more, and wait for the threads; not for long, should one hang on a file system that is gone."""
+        self._pool.shutdown(wait=False)
         if self._jobs:
             await asyncio.wait([asyncio.wrap_future(job) for job in self._jobs], timeout=1)
         self._pool.shutdown(wait=not self._jobs)
 
     def _run(self, job: Callable[[], memoryview | str | None]) -> Future[memoryview | str | None]:
-        try:
-            running = self._pool.submit(job)
-        except RuntimeError as error:  # it was stopped
-            raise ClientClosed("the client was closed before the request was sent") from error
+        running = self._pool.submit(job)
         self._jobs.add(running)
         running.add_done_callback(self._jobs.discard)
         return running
@@ -191,7 +185,7 @@ class Uploads:
             async with asyncio.timeout(patience) as limit:
 
                 def moved() -> None:
-                    if patience is not None and not limit.expired():
+                    if patience is not None and limit in self._limits and not limit.expired():
                         limit.reschedule(clock() + patience)
 
                 self._limits.add(limit)
@@ -203,14 +197,14 @@ class Uploads:
                     self._limits.discard(limit)
 
     def stop(self) -> None:
-        """End all that is under way with a `TimeoutError`, and begin nothing more."""
-        self._threads.stop()
-        for limit in self._limits:
+        """End all that is under way with a `TimeoutError`."""
+        while self._limits:
+            limit = self._limits.pop()  # so that no piece that goes through just now sets it anew
             if not limit.expired():
                 limit.reschedule(0)
 
     async def close(self) -> None:
-        """Wait for the threads, after `stop`."""
+        """End the threads."""
         await self._threads.close()
 
 

@@ -45,6 +45,23 @@ def test_text_is_that_of_the_whole(size: int, tmp_path: Path) -> None:
         assert len(base64.b64encode(content)) == embedded.length("image")
 
 
+def test_block_stays_while_the_next_is_read(tmp_path: Path) -> None:
+    """One block can be encoded while another thread reads the next."""
+    content = os.urandom(4 * BLOCK)
+    file = tmp_path / "fox.png"
+    file.write_bytes(content)
+    blocks = Embedded(file).blocks("image")
+
+    before = next(blocks)
+    for at in range(3):
+        after = next(blocks)
+        assert content[at * BLOCK : (at + 1) * BLOCK] == before
+        before = after
+    assert content[3 * BLOCK :] == before
+
+    assert not list(blocks)
+
+
 def test_content_is_not_shown(tmp_path: Path) -> None:
     """A repr names the file, or how many bytes there are; two of one source are equal."""
     file = tmp_path / "fox.png"

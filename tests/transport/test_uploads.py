@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractStreamWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
@@ -130,14 +131,40 @@ class Listener:
             await asyncio.sleep(0)
 
 
+class Bottomless(AbstractStreamWriter):
+    """A connection that takes everything at once."""
+
+    async def write(self, chunk: object) -> None: ...
+
+    async def write_eof(self, chunk: bytes = b"") -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def enable_compression(self, encoding: str = "deflate", strategy: int | None = None) -> None: ...
+
+    def enable_chunking(self) -> None: ...
+
+    async def write_headers(self, status_line: str, headers: object) -> None: ...
+
+
 def reading_threads() -> list[str]:
     """The threads of all clients."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("kling-upload")]
 
 
+def sockets() -> int:
+    """How many sockets this process has open."""
+    return sum(str(link.readlink()).startswith("socket:") for link in links())
+
+
+def links() -> list[Path]:
+    """What this process has open."""
+    return [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+
+
 def opened(file: Path) -> bool:
     """Whether this process has a file open."""
-    return file in [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return file in [link.readlink() for link in links()]
 
 
 sizes = st.sampled_from([1, 2, 3, 4, PIECE - 1, PIECE, PIECE + 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 2])
@@ -331,6 +358,29 @@ async def test_line_on_which_nothing_moves_is_given_up() -> None:
 
 
 @pytest.mark.looptime
+async def test_slow_vendor_gets_his_time() -> None:
+    """Twenty seconds are for one piece, not for the whole."""
+    clock = asyncio.get_running_loop().time
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        left = int(next(line for line in listener.heads[0].split("\r\n") if "Length" in line).split()[1])
+        while left:
+            await asyncio.sleep(15)
+            part = await reader.readexactly(min(left, 5_000_000))
+            left -= len(part)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    listener = Listener(slowly)
+    async with listener.serving() as url, a_client(url) as http:
+        start = clock()
+        answer = await http.exchange(a_call(image=Embedded(bytes(HUGE))), BEARER)
+
+        assert 13 * 15 <= clock() - start
+    assert b"{}" == answer.body
+
+
+@pytest.mark.looptime
 async def test_whole_body_without_an_answer_is_a_time_out_as_ever() -> None:
     """After the last piece the time counts once more, and a task may have been made."""
     async with Vendor(Reply(silent=True)) as vendor, a_client(vendor.url) as http:
@@ -399,11 +449,47 @@ async def test_no_more_than_eight_are_under_way(tmp_path: Path) -> None:
     assert [b"{}"] * (AT_ONCE + 2) == [answer.body for answer in answers]
 
 
+async def test_answer_that_takes_long_keeps_nobody_waiting() -> None:
+    """The turn ends with the last piece of the body, not with the answer."""
+    async with Vendor(Reply(silent=True)) as vendor, a_client(vendor.url) as http:
+        sending = [
+            asyncio.ensure_future(http.exchange(a_call(image=Embedded(b"x" * 1_000_000)), BEARER))
+            for _ in range(AT_ONCE + 2)
+        ]
+        while len(vendor.seen) < AT_ONCE + 2:
+            await asyncio.sleep(0)
+        await http.close()
+        ended = await asyncio.gather(*sending, return_exceptions=True)
+
+    assert all(isinstance(each, ClientClosed) and each.may_have_been_created for each in ended)
+
+
+@pytest.mark.parametrize(("source", "turns"), [(Embedded(bytes(100 * PIECE)), 100), ("A" * 100 * PIECE, 200)])
+async def test_fast_line_leaves_the_loop_to_others(source: Body, turns: int) -> None:
+    """Where nobody makes the sender wait he makes room himself, after every piece; a text is measured so as well."""
+    had = 0
+
+    async def another() -> None:
+        nonlocal had
+        while True:
+            had += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(another())
+    upload = await Uploads().prepared({"image": source})
+    assert not isinstance(upload, bytes)
+    await upload.write(Bottomless())
+    waiting.cancel()
+
+    assert turns <= had
+
+
 async def test_cancelling_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
     """The connection is cut, the file is closed, and the next one gets its turn."""
     file = a_file(tmp_path / "fox.png", HUGE)
     listener = Listener()
     async with listener.serving() as url, a_client(url) as http:
+        before = sockets()
         for at in range(AT_ONCE + 1):
             sending = asyncio.ensure_future(http.exchange(a_call(image=Embedded(file)), BEARER))
             await listener.until_heard(at + 1)
@@ -411,27 +497,32 @@ async def test_cancelling_in_the_middle_leaves_nothing_behind(tmp_path: Path) ->
             with pytest.raises(asyncio.CancelledError):
                 await sending
         await http.close()
+        for _ in range(10):
+            await asyncio.sleep(0)
 
+        assert len(listener.heads) == sockets() - before  # those of the server alone
     assert not opened(file)
     assert not reading_threads()
 
 
 @pytest.mark.parametrize("borrowed", [False, True])
-async def test_closing_in_the_middle_leaves_nothing_behind(tmp_path: Path, *, borrowed: bool) -> None:
-    """What is under way or in line ends with `ClientClosed`, and says that no task was made."""
+@pytest.mark.parametrize("turns", [0, 5000])
+async def test_closing_in_the_middle_leaves_nothing_behind(tmp_path: Path, *, borrowed: bool, turns: int) -> None:
+    """What is under way, stuck or in line ends with `ClientClosed`, and says that no task was made."""
     file = a_file(tmp_path / "fox.png", HUGE)
+    sources: list[bytes | Path] = [file, bytes(HUGE)] * (AT_ONCE // 2 + 1)
     listener = Listener()
     async with listener.serving() as url, aiohttp.ClientSession() as session:
         async with a_client(url, session=session if borrowed else None) as http:
-            sending = [
-                asyncio.ensure_future(http.exchange(a_call(image=Embedded(file)), BEARER)) for _ in range(AT_ONCE + 2)
-            ]
+            sending = [asyncio.ensure_future(http.exchange(a_call(image=Embedded(each)), BEARER)) for each in sources]
             await listener.until_heard(AT_ONCE)
+            for _ in range(turns):
+                await asyncio.sleep(0)
             await http.close()
             ended = await asyncio.gather(*sending, return_exceptions=True)
         assert session.closed is False
 
-    assert [ClientClosed] * (AT_ONCE + 2) == [type(each) for each in ended]
+    assert [ClientClosed] * len(sources) == [type(each) for each in ended]
     assert not any(each.may_have_been_created for each in ended if isinstance(each, ClientClosed))
     assert not opened(file)
     assert not reading_threads()
@@ -464,3 +555,4 @@ async def test_no_secret_in_the_errors_of_an_upload(tmp_path: Path) -> None:
         assert error.__traceback__ is not None
         report = traceback.TracebackException(type(error), error, error.__traceback__.tb_next, capture_locals=True)
         assert API_KEY not in "".join(report.format())
+        assert not any("aiohttp" in frame.filename for frame in report.stack)
