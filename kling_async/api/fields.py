@@ -6,8 +6,8 @@ A field states its limits once; they are checked here, shown by the command line
 from __future__ import annotations
 
 import inspect
-import math
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -106,13 +106,18 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _words(name: str, value: object) -> str:
+    given = _text(name, value)
+    if not given:
+        raise InvalidRequest(name, "must not be empty", value)
+    return given
+
+
 def text(doc: str, *, max_length: int | None = None, default: Any = _UNSET) -> Any:
     """A text, counted in code points."""
 
     def read(name: str, value: object) -> object:
-        given = _text(name, value)
-        if not given:
-            raise InvalidRequest(name, "must not be empty", value)
+        given = _words(name, value)
         if max_length is not None and len(given) > max_length:
             raise InvalidRequest(name, f"must have at most {max_length} characters, has {len(given)}", value)
         return given
@@ -124,10 +129,7 @@ def identifier(doc: str, *, default: Any = _UNSET) -> Any:
     """An id, which is text; a number is taken as its digits, for that is how some lists tell it."""
 
     def read(name: str, value: object) -> object:
-        given = str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(name, value)
-        if not given:
-            raise InvalidRequest(name, "must not be empty", value)
-        return given
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else _words(name, value)
 
     return _make(default, FieldInfo(doc, "text", read))
 
@@ -136,7 +138,7 @@ def texts(doc: str, *, default: Any = _UNSET) -> Any:
     """A list of texts."""
 
     def read(name: str, value: object) -> object:
-        return tuple(_text(f"{name}[{at}]", each) for at, each in enumerate(_items(name, value, "texts")))
+        return tuple(_words(f"{name}[{at}]", each) for at, each in enumerate(_items(name, value, "texts")))
 
     return _make(default, FieldInfo(doc, "texts", read))
 
@@ -156,7 +158,7 @@ def number(doc: str, minimum: float | None = None, maximum: float | None = None,
     """A number between two limits, if there are any; both allowed."""
 
     def read(name: str, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             raise InvalidRequest(name, "must be a number", value)
         if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
             raise InvalidRequest(name, f"must be {_between(minimum, maximum)}", value)
@@ -336,9 +338,9 @@ def sequence(doc: str, item: type, *, minimum: int = 0, maximum: int | None = No
 
 
 def _items(name: str, value: object, what: str) -> Iterable[object]:
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        given: object = value
-        raise InvalidRequest(name, f"must be a list of {what}", given)
+    listed = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    if not listed:
+        raise InvalidRequest(name, f"must be a list of {what}", value)
     return cast("Iterable[object]", value)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overlo
 
 import attrs
 
-from ..errors import NotFound, ResponseError, shown
+from ..errors import InvalidRequest, NotFound, ResponseError, shown
 from ..models import LedgerPage, Task, succeeded
-from .call import Call, Json
+from .call import Body, Call, Json
 from .codec import dump, load
 from .endpoint import Backend, Resource, TaskSpec, of_its_class
 from .envelope import refused_inside
@@ -51,9 +51,17 @@ class DirectSpec(Generic[P, Q, V]):
         """The call that a request stands for, at the row's own path or at an alias."""
         body = dump(of_its_class(request, self.request, self.name))
         if self.method == "GET":
-            query = {name: str(value) for name, value in body.items()}
+            query = {name: _in_query(name, value) for name, value in body.items()}
             return Call(method="GET", path=path or self.path, query=query, read=self.read, repeatable=self.repeatable)
         return Call(method="POST", path=path or self.path, body=body, read=self.read, repeatable=self.repeatable)
+
+
+def _in_query(name: str, value: Body) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise InvalidRequest(f"extra.{name}", "must be a text, a number, true or false: it goes into the address", value)
 
 
 class DirectEndpoint(DirectSpec[P, Q, V]):
