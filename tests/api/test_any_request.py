@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeAlias
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
 
 import attrs
 import pytest
@@ -12,21 +15,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kling_async import InvalidRequest
-from kling_async.api import ROWS, FieldInfo, info
-from kling_async.emulator.documents import BodySchema
+from kling_async.api import CALLS, ROWS, FieldInfo, info
+from kling_async.media.inputs import Embedded
 from kling_async.protocol.codec import dump, dumps
-from kling_async.protocol.endpoint import TaskEndpoint
+from tests.api.operations import Row, schemas, told_fields
 
-Row: TypeAlias = TaskEndpoint[..., Any, Any]
-SchemaOf: TypeAlias = Callable[[Row], BodySchema]
 Strategy: TypeAlias = st.SearchStrategy[Any]
 Nested: TypeAlias = "dict[str, Nested] | list[Nested] | str | float | bool | None"
 
-every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EVERY: dict[str, Row] = {**ROWS, **CALLS}
+every_row = pytest.mark.parametrize("row", EVERY.values(), ids=EVERY.keys())
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 ADDRESS = st.sampled_from(["https://files.example/a.png", "http://files.example/b.jpg?x=1"])
+YEAR_1971 = datetime(1971, 1, 1)  # noqa: DTZ001 - the strategy adds the zone
 JUNK: Strategy = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.binary(max_size=8) | st.builds(object),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.integers(), inner, max_size=3),
@@ -40,13 +43,18 @@ def plausible(about: FieldInfo) -> Strategy:
     least, most = None if low is None else int(low), None if high is None else int(high)
     kinds: dict[str, Callable[[], Strategy]] = {
         "number": lambda: st.floats(low, high),
-        "integer": lambda: st.integers(least, most),
+        "integer": lambda: st.integers(least, most) | st.sampled_from([*about.choices, least]),
         "seconds": lambda: st.integers(least, most) | st.sampled_from(["5", "10"]),
         "switch": st.booleans,
         "choice": lambda: st.sampled_from(about.choices),
         "picture": lambda: ADDRESS,
         "url": lambda: ADDRESS,
+        "sound": lambda: ADDRESS,
+        "video": lambda: ADDRESS,
+        "moment": lambda: st.integers(0, 2**60) | st.datetimes(timezones=st.just(UTC), min_value=YEAR_1971),
+        "texts": lambda: st.lists(TEXT, max_size=3),
         "object": lambda: requests(about.item),
+        "pictures": lambda: st.lists(ADDRESS, min_size=least or 0, max_size=about.max_length),
         "objects": lambda: st.lists(requests(about.item), min_size=least or 0, max_size=min(about.max_length or 4, 4)),
         "text": lambda: st.sampled_from(["a fox", "<<<voice_1>>> sings", "x" * (about.max_length or 9)]) | TEXT,
     }
@@ -76,11 +84,35 @@ def holds_nothing(value: Nested) -> bool:
     return any(map(holds_nothing, value)) if isinstance(value, list) else value is None or value == ""
 
 
-def check(row: Row, arguments: dict[str, Any], schema: BodySchema) -> bool:
+def complaints(row: Row, body: dict[str, Any]) -> Iterator[str]:
+    """What the schemas find wrong, beyond words that a field takes because the vendor adds some without notice."""
+    taken = {place for place, _, about in told_fields(row.request) if about.open}
+    for schema in schemas(row):
+        for error in schema.errors(body):
+            place = re.sub(r"\.\d+", "[]", ".".join(map(str, error.absolute_path)))
+            # What a schema asks for "then" is about a model, of which those who wrote it cannot know all.
+            if not (error.validator == "enum" and place in taken) and "then" not in error.schema_path:
+                yield error.message
+        yield from (f"{name} is not in the schema" for name in set(body) - set(schema.properties))
+
+
+def plain(value: Any) -> Any:
+    """A body with Base64 text where local bytes wait to be sent."""
+    if isinstance(value, Embedded):
+        assert isinstance(value.source, bytes)
+        return b64encode(value.source).decode()
+    inner: Any = value
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in inner.items()}
+    return [plain(each) for each in inner] if isinstance(value, list) else inner
+
+
+def check(row: Row, arguments: dict[str, Any]) -> bool:
     """Make a request and look at its body; false where it was refused."""
-    extra, refusal, body = arguments.get("extra"), None, dict[str, Any]()
+    extra, refusal, made, body = arguments.get("extra"), None, cast("Any", None), dict[str, Any]()
     try:
-        body = json.loads(dumps(dump(row.request(**arguments))))
+        made = row.request(**arguments)
+        body = json.loads(dumps(plain(dump(made))))
     except InvalidRequest as error:
         refusal = error
     if refusal is not None:
@@ -88,36 +120,35 @@ def check(row: Row, arguments: dict[str, Any], schema: BodySchema) -> bool:
         assert refusal.rule
         assert 900 > len(str(refusal))
         return False
+    assert all(error.field and error.rule for error in made.unsupported())
+    assert made.estimate() is None or made.estimate() >= 0
     if extra:
         return True
-    if body.get("model_name") not in schema.properties.get("model_name", {}).get("enum", []):
-        body.pop("model_name", None)
-    assert [] == [error.message for error in schema.errors(body)]
-    assert set(body) <= set(schema.properties)
+    assert [] == list(complaints(row, body))
     assert not holds_nothing(body)
-    assert row.request(**arguments) == row.request(**arguments)
-    assert 2500 > len(repr(row.request(**arguments)))
+    assert row.request(**arguments) == made
+    assert 2500 > len(repr(made))
     return True
 
 
 @every_row
 @few
 @given(data=st.data())
-def test_any_arguments_are_refused_or_fit_the_schema(row: Row, schema_of: SchemaOf, data: st.DataObject) -> None:
+def test_any_arguments_are_refused_or_fit_the_schema(row: Row, data: st.DataObject) -> None:
     """Junk in any field raises InvalidRequest and nothing else; what passes is a body the documents allow."""
     arguments = data.draw(requests(row.request, spoilt=True))
 
-    check(row, arguments, schema_of(row))
+    check(row, arguments)
 
 
 @every_row
 @few
 @given(data=st.data())
-def test_sound_arguments_are_refused_or_fit_the_schema(row: Row, schema_of: SchemaOf, data: st.DataObject) -> None:
+def test_sound_arguments_are_refused_or_fit_the_schema(row: Row, data: st.DataObject) -> None:
     """Sound fields in any combination break a rule by name, or make a body the documents allow."""
     arguments = data.draw(requests(row.request))
 
-    check(row, arguments, schema_of(row))
+    check(row, arguments)
 
 
 @every_row
