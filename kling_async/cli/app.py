@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from .. import __version__
 from ..errors import KlingError
 from . import tasks
-from .create import groups
+from .commands import groups
 from .demo import demo
 from .failures import Exit, Failure, explain
 from .serve import emulator
@@ -44,7 +44,7 @@ def application() -> App:
         print_error=False,
         suppress_keyboard_interrupt=False,
     )
-    for group in (*groups(), tasks.app):
+    for group in (*groups(), tasks.group(EXIT_CODES)):
         app.command(group)
     app.command(emulator)
     app.command(demo)

@@ -13,17 +13,20 @@ from typing import Annotated, Final, Self
 import attrs
 from cyclopts import Group, Parameter
 
+from ..api.fields import Checked
 from ..client import KlingClient
 from ..errors import InvalidRequest, KlingError, SubmitUnknown
+from ..events import Listener
 from ..handle import TaskRef
 from ..media.downloads import stem, writable
-from ..options import Polling
+from ..options import Polling, Validation
 from .failures import Exit, Failure, explain
 from .shell import Shell
 
 SPEED: Final = 60.0
 """How much faster than the real thing an emulator of our own runs: an image takes a third of a second."""
 _LAG: Final = 0.25
+_OPEN: Final = "The call may have been carried out all the same, and billed; look before sending it again"
 _GONE: Final = "The emulator ends with this command, and the task with it"
 
 REQUEST = Group("Request", sort_key=1)
@@ -40,21 +43,26 @@ class Connection:
     base_url: Annotated[str | None, Parameter(group=CONNECTION)] = None
     """The vendor's address, or that of a running `kling emulator`; else KLING_BASE_URL."""
     json: Annotated[bool, Parameter(group=CONNECTION, negative=(), show_default=False)] = False
-    """Print one JSON object per task, and nothing else; errors too."""
+    """Print one JSON object per task or answer, and nothing else; errors too."""
 
     @contextlib.asynccontextmanager
-    async def client(self) -> AsyncGenerator[KlingClient, None]:
+    async def client(
+        self, sending: Sending | None = None, on_event: Listener | None = None
+    ) -> AsyncGenerator[KlingClient, None]:
         """An open client. Raises `MissingCredentials` or `InvalidRequest` before anything is sent."""
+        validate: Validation = sending.asked if sending else "error"
         if not self.emulator:
-            async with KlingClient(base_url=self.base_url) as kling:
+            async with KlingClient(base_url=self.base_url, validate=validate, on_event=on_event) as kling:
                 yield kling
             return
         if self.base_url is not None:
             raise InvalidRequest("base_url", "excludes --emulator, which has an address of its own", self.base_url)
         from ..emulator import Emulator  # noqa: PLC0415 - an extra of its own, and slow to import
 
-        async with Emulator(speed=SPEED) as emulator, emulator.client(polling=Polling(max_lag=_LAG)) as kling:
-            yield kling
+        async with Emulator(speed=SPEED) as emulator:
+            pace = Polling(max_lag=_LAG)
+            async with emulator.client(polling=pace, validate=validate, on_event=on_event) as kling:
+                yield kling
 
     def again(self, ref: TaskRef, directory: Path | None = None) -> str | None:
         """The command that waits for a task; None where its emulator ends with this command."""
@@ -93,6 +101,39 @@ class Delivery:
             await storable(self.output, self.name)
 
 
+@attrs.frozen(kw_only=True)
+class Storing:
+    """Where the files of an answer go."""
+
+    output: Annotated[Path | None, Parameter(alias="-o", group=RUNNING)] = None
+    """Store the files of the answer here, if it has any, instead of printing addresses."""
+    name: Annotated[str | None, Parameter(group=RUNNING)] = None
+    """Name of the files, without extension; else the id of what they show."""
+
+
+@attrs.frozen(kw_only=True)
+class Sending:
+    """How a request is looked at before it is sent, if it is sent."""
+
+    dry_run: Annotated[bool, Parameter(group=RUNNING, negative=(), show_default=False)] = False
+    """Print what would be sent, as JSON, and what it would cost. Sends nothing and needs no key."""
+    validate: Annotated[Validation, Parameter(group=CONNECTION)] = "error"
+    """What to do about a combination that the vendor's capability map calls unsupported."""
+
+    @property
+    def asked(self) -> Validation:
+        """What the client is told: not to warn again."""
+        return "off" if self.validate == "warn" else self.validate
+
+    def vetted(self, request: Checked, shell: Shell) -> Checked:
+        """The request, unless the map rules it out: an `InvalidRequest`, or a line on stderr."""
+        for error in request.unsupported() if self.validate != "off" else ():
+            if self.validate == "error":
+                raise error
+            shell.warn(f"{error.field} {error.rule}")
+        return request
+
+
 def positive(name: str, value: float | None) -> None:
     """Raise `InvalidRequest` for an amount that is zero, negative, or no number."""
     if value is not None and not 0 < value < float("inf"):
@@ -126,6 +167,8 @@ class Attempt:
     directory: Path | None = None
     """Where its files were to go."""
     exit: Exit = Exit.OK
+    once: bool = False
+    """Whether a call is under way that must not be sent again without a thought."""
 
     def __enter__(self) -> Self:
         return self
@@ -142,6 +185,8 @@ class Attempt:
         match error:
             case KlingError():
                 failure = explain(error)
+                if self.once and getattr(error, "may_have_been_created", False):
+                    failure = attrs.evolve(failure, advice=_OPEN)
                 if self.connection.emulator and failure.exit is Exit.TIMEOUT:
                     failure = attrs.evolve(failure, advice=_GONE)
                 ended = failure.exit is Exit.FAILED  # there is nothing to wait for

@@ -11,8 +11,9 @@ from ..client import KlingClient
 from ..errors import KlingError, TaskTimeout
 from ..handle import TaskHandle
 from ..models import Task, TaskStatus
+from .answers import facts
 from .present import addresses, as_json, summary
-from .progress import Progress, progress
+from .progress import Progress, Relay, progress
 from .shell import Shell
 
 WORDS = {TaskStatus.SUCCEED: "done", TaskStatus.UNKNOWN: "waiting"}
@@ -42,6 +43,7 @@ async def finish(
     kling: KlingClient,
     handle: TaskHandle[Any],
     shell: Shell,
+    relay: Relay,
     *,
     timeout: float | None,
     directory: Path | None,
@@ -51,6 +53,7 @@ async def finish(
     label = f"{handle.endpoint} {handle.id or handle.external_task_id}"
     files: list[Path] = []
     with progress(shell) as told:
+        relay.told = told
         task = await follow(handle, label, told, timeout)
         if directory is not None:
             told.state(label, "storing")
@@ -64,5 +67,7 @@ async def finish(
         shell.object(as_json(handle.ref, task, files))
         return
     shell.note(summary(task))
+    for fact in facts(task.result):
+        shell.note(fact)
     for each in map(str, files) if directory is not None else addresses(task):
         shell.line(each)

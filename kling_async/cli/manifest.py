@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import attrs
 
-from ..api import ROWS
 from ..errors import InvalidRequest
 from ..media.downloads import stem
 from ..protocol.endpoint import TaskSpec
+from .endpoints import known
 
 _KEYS = frozenset({"custom_id", "endpoint", "body"})
 
@@ -75,9 +75,7 @@ def _line(where: str, text: str) -> Line:
             body = cast("dict[str, Any]", fields)
         case _:
             raise InvalidRequest(where, 'must be {"custom_id": "...", "endpoint": "...", "body": {...}}', text)
-    row = ROWS.get(endpoint)
-    if row is None:
-        raise InvalidRequest(f"{where}.endpoint", f"must be one of {', '.join(ROWS)}", endpoint)
+    row = known(f"{where}.endpoint", endpoint)
     try:
         stem(custom_id)
         request = row.request(**body)

@@ -1,64 +1,71 @@
-"""Request classes as options, and options as values of request classes. Knows kinds of fields, and no endpoint.
+"""Request classes as options. Knows kinds of fields, and no endpoint.
 
-What a field may hold is checked by the request class; here a text only becomes a value of the right kind.
+What a field may hold is checked by the request class; what is typed becomes a value in `typed`.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, cast
 
 import attrs
 from cyclopts import Parameter
 
 from ..api import FieldInfo, info
-from ..errors import InvalidRequest
 from .common import REQUEST
 
 POSITIONAL: Final = "prompt"
 """The one field that needs no option name."""
 
-_TYPES: Final[Mapping[str, type]] = {
+_TYPES: Final[Mapping[str, Any]] = {
     "number": float,
     "integer": int,
     "seconds": int,
     "switch": bool,
+    "texts": list[str],
+    "pictures": list[str],
 }
-"""Kinds that are not texts on the command line."""
-
+"""Kinds that are not one text on the command line."""
 
 _METAVARS: Final[Mapping[str, str]] = {
     "text": "TEXT",
+    "texts": "TEXT",
     "url": "URL",
+    "video": "URL",
     "picture": "PICTURE",
+    "pictures": "PICTURE",
+    "sound": "SOUND",
     "object": "JSON",
     "objects": "JSON",
     "seconds": "SECONDS",
+    "moment": "TIME",
 }
 
+_FORMS: Final[Mapping[str, str]] = {
+    "picture": "a file, a URL, or Base64 text",
+    "pictures": "a file, a URL, or Base64 text; once for each",
+    "sound": "a file, a URL, or Base64 text",
+    "texts": "once for each",
+}
+"""What is typed, where neither the name nor the words of the field tell."""
 
-def parameters(request: type) -> Iterator[inspect.Parameter]:
-    """The parameters of a command that makes this request; the prompt first, if there is one."""
-    fields = sorted(_fields(request), key=lambda field: field.name != POSITIONAL)
-    for field in fields:
-        required = field.default is attrs.NOTHING
+
+def parameters(request: type, filled: Mapping[str, str]) -> Iterator[inspect.Parameter]:
+    """
+    The parameters of a command that makes this request; the prompt first, if there is one.
+
+    What is *filled* in where it is not given is not required; its help tells with what.
+    """
+    for field in sorted(fields(request), key=lambda field: field.name != POSITIONAL):
+        required = field.default is attrs.NOTHING and field.name not in filled
         yield inspect.Parameter(
             field.name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD if field.name == POSITIONAL else inspect.Parameter.KEYWORD_ONLY,
             default=inspect.Parameter.empty if required else None,
-            annotation=_annotation(field, required=required),
+            annotation=_annotation(field, required=required, filled=filled.get(field.name)),
         )
-
-
-def values(request: type, given: Mapping[str, object]) -> dict[str, object]:
-    """Arguments for the request class, from what the parser read. Raises `InvalidRequest` naming the option."""
-    abouts = {field.name: info(field) for field in _fields(request)}
-    return {
-        name: _value(name, abouts[name], value) for name, value in given.items() if name in abouts and value is not None
-    }
 
 
 def option(name: str) -> str:
@@ -66,86 +73,67 @@ def option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _fields(request: type) -> tuple[attrs.Attribute[Any], ...]:
-    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(cast("type[attrs.AttrsInstance]", request))
-    return fields
+def fields(request: type) -> tuple[attrs.Attribute[Any], ...]:
+    """The fields of a request class, or of a part of one."""
+    known: tuple[attrs.Attribute[Any], ...] = attrs.fields(cast("type[attrs.AttrsInstance]", request))
+    return known
 
 
-def _annotation(field: attrs.Attribute[Any], *, required: bool) -> object:
+def _annotation(field: attrs.Attribute[Any], *, required: bool, filled: str | None) -> object:
     about = info(field)
-    kind: Any = _TYPES.get(about.kind, str) if about else str
-    if about and about.choices and not about.open:
-        kind = cast("Any", Literal)[about.choices]
-    shape = kind if required else kind | None
+    shape = _shape(about) if required else _shape(about) | None
     names = [option(field.name), *([f"-{field.name}"] if len(field.name) == 1 else [])]
     metavar = _METAVARS.get(about.kind if about else "object")
-    return Annotated[shape, Parameter(name=names, help=_help(about), group=REQUEST, metavar=metavar)]
+    # A list cannot be emptied by an option of its own, a switch can be turned off by one.
+    negative = None if about and about.kind == "switch" else ()
+    text = _help(about, filled)
+    return Annotated[shape, Parameter(name=names, help=text, group=REQUEST, metavar=metavar, negative=negative)]
 
 
-def _help(about: FieldInfo | None) -> str:
+def _shape(about: FieldInfo | None) -> Any:
+    kind = _TYPES.get(about.kind, str) if about else str
+    if about is None or not about.choices or about.open:
+        return kind
+    choices = tuple(map(int, about.choices)) if about.kind == "seconds" else about.choices
+    words = cast("Any", Literal)[choices]
+    return kind | words if about.kind == "integer" else words
+
+
+def _help(about: FieldInfo | None, filled: str | None) -> str:
     if about is None:
         return "JSON object merged into the body unchecked, or @FILE: for fields the vendor added after us."
-    return " ".join([about.doc, *(f"[{note}]" for note in _notes(about))])
+    notes = [*_notes(about), *([f"default: {filled}"] if filled else [])]
+    return " ".join([about.doc, *(f"[{note}]" for note in notes)])
 
 
 def _notes(about: FieldInfo) -> Iterator[str]:
-    if about.kind == "picture":
-        yield "a file, a URL, or Base64 text"
-    if about.kind == "object":
-        yield "JSON, or @FILE"
+    if about.kind in _FORMS:
+        yield _FORMS[about.kind]
+    elif about.kind == "moment":
+        yield f"such as 2026-03-28 or 2026-03-28T12:00; {datetime.now().astimezone():%Z} as here unless it names a zone"
     elif about.kind == "objects":
-        most = f" of at most {about.max_length}" if about.max_length else ""
-        yield f"JSON list{most}, or @FILE"
+        yield f"list of {f'at most {about.max_length} ' if about.max_length else ''}{_parts(about)}, or @FILE"
+    elif about.kind == "object":
+        yield f"{_parts(about)}, or @FILE"
     elif about.max_length is not None:
         yield f"at most {about.max_length} characters"
-    elif about.maximum is not None:
-        yield f"{about.minimum:g} to {about.maximum:g}"
+    elif not (about.kind == "seconds" and about.choices):
+        yield from _limits(about)
     if about.open and about.choices:
         yield f"known: {', '.join(about.choices)}"
 
 
-def _value(name: str, about: FieldInfo | None, given: object) -> object:
-    convert = _CONVERT.get(about.kind if about else "object")
-    return convert(name, given) if convert and isinstance(given, str) else given
+def _parts(about: FieldInfo) -> str:
+    """The keys of a JSON object; those with a question mark may be left out."""
+    known = fields(about.item) if about.item else ()
+    keys = (f"{each.name}{'' if each.default is attrs.NOTHING else '?'}" for each in known)
+    return f"{{{', '.join(keys)}}}"
 
 
-def _picture(name: str, text: str) -> object:
-    """A local file as `Path`, anything else as it is; the client refuses to take a text for a file."""
-    del name
-    if text[:5].lower() in ("http:", "https", "data:"):
-        return text
-    try:
-        exists = Path(text).is_file()
-    except (OSError, ValueError):
-        return text  # Base64 text is longer than any name of a file
-    # Base64 has no dot, so this is the name of a file that is not there, and is to be refused as one.
-    return Path(text) if exists or "." in text else text
-
-
-def _json(name: str, text: str) -> object:
-    """JSON, or what the file after an @ holds."""
-    source = text
-    if text.startswith("@"):
-        try:
-            source = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            trouble = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise InvalidRequest(option(name), f"the file after @ cannot be read ({trouble})", text) from None
-    try:
-        return json.loads(source)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(option(name), f"must be JSON, or @FILE with JSON in it ({error})", text) from None
-
-
-def _extra(name: str, text: str) -> object:
-    read = _json(name, text)
-    if not isinstance(read, dict):
-        raise InvalidRequest(option(name), "must be a JSON object", text)
-    return cast("dict[str, object]", read)
-
-
-_CONVERT: Final[Mapping[str, Callable[[str, str], object]]] = {
-    "picture": _picture,
-    "object": _extra,
-    "objects": _json,
-}
+def _limits(about: FieldInfo) -> Iterator[str]:
+    if about.minimum is not None and about.maximum is not None:
+        yield f"{about.minimum:g} to {about.maximum:g}"
+    elif about.minimum is not None:
+        yield f"at least {about.minimum:g}"
+    elif about.maximum is not None:
+        yield f"at most {about.maximum:g}"

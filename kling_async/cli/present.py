@@ -63,8 +63,10 @@ def addresses(task: Task[Any]) -> tuple[str, ...]:
     return () if task.result is None else tuple(file.url for file in task.result.files)
 
 
-def show_task(shell: Shell, ref: TaskRef, task: Task[Any]) -> None:
-    """One task in full."""
+def show_task(
+    shell: Shell, ref: TaskRef, task: Task[Any], facts: Iterable[str] = (), stored: Sequence[Path] = ()
+) -> None:
+    """One task in full, with the *facts* about what it made; then its files, stored or not."""
     if shell.json:
         shell.object(as_json(ref, task))
         return
@@ -81,9 +83,12 @@ def show_task(shell: Shell, ref: TaskRef, task: Task[Any]) -> None:
     for name, value in rows.items():
         if value:
             table.add_row(Text(name, style="dim"), Text(plain(value), style=STATES.get(value, "")))
+    for fact in facts:
+        name, _, text = fact.partition(": ")
+        table.add_row(Text(name, style="dim"), Text(plain(text)))
     shell.show(table)
-    for url in addresses(task):
-        shell.line(url)
+    for line in map(str, stored) if stored else addresses(task):
+        shell.line(line)
 
 
 def show_tasks(shell: Shell, tasks: Iterable[tuple[TaskRef, Task[Any]]]) -> None:

@@ -17,11 +17,22 @@ from rich.progress import Task as RichTask
 from rich.table import Column
 from rich.text import Text
 
+from ..events import (
+    DownloadFailed,
+    DownloadFinished,
+    DownloadProgress,
+    DownloadResumed,
+    DownloadStarted,
+    Event,
+)
 from .failures import plain
 from .shell import Shell
 
 FINISHED: Final = {"done": "green", "failed": "red", "refused": "red", "stopped": "yellow"}
 """States that end a row, with their colours."""
+LARGE: Final = 8_000_000
+"""Bytes of a file whose download one may want to watch."""
+_MB: Final = 1_000_000
 
 
 class Progress(Protocol):
@@ -30,6 +41,22 @@ class Progress(Protocol):
     def state(self, name: str, state: str) -> None:
         """*name* is now in *state*; a state of `FINISHED` ends it."""
         ...
+
+    def event(self, event: Event) -> None:
+        """Something about a download."""
+        ...
+
+
+@attrs.define
+class Relay:
+    """Passes events on to what shows progress, which is there only after the client that tells of them."""
+
+    told: Progress | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Pass an event on."""
+        if self.told is not None:
+            self.told.event(event)
 
 
 @contextmanager
@@ -50,6 +77,9 @@ class Silent:
     def state(self, name: str, state: str) -> None:
         """Do nothing."""
 
+    def event(self, event: Event) -> None:
+        """Do nothing."""
+
 
 @attrs.define
 class Lines:
@@ -65,6 +95,11 @@ class Lines:
         if self._last.get(name) != state:
             self._last[name] = state
             self.shell.note(f"{name}: {state} ({time.monotonic() - began:.1f} s)", style="default")
+
+    def event(self, event: Event) -> None:
+        """Print a line where a download broke and goes on."""
+        if isinstance(event, DownloadResumed):
+            self.shell.note(f"{event.name}: {_resumed(event)}", style="default")
 
 
 @attrs.define
@@ -82,6 +117,23 @@ class Bars:
         self.rich.update(self._rows[name], state=plain(state), colour=colour)
         if state in FINISHED:
             self.rich.update(self._rows[name], total=1, completed=1)
+
+    def event(self, event: Event) -> None:
+        """Give a large file a row of its own, whose bar is how much of it is there."""
+        match event:
+            case DownloadStarted() | DownloadProgress() if (event.expected or 0) >= LARGE:
+                self.state(event.name, f"{event.received / _MB:.0f} MB")
+                self.rich.update(self._rows[event.name], total=event.expected, completed=event.received)
+            case DownloadResumed():
+                self.rich.console.print(Text(plain(f"{event.name}: {_resumed(event)}")), soft_wrap=True)
+            case DownloadFinished() | DownloadFailed() if event.name in self._rows:
+                self.state(event.name, "done" if isinstance(event, DownloadFinished) else "failed")
+            case _:
+                pass  # small files are there before anybody has read of them
+
+
+def _resumed(event: DownloadResumed) -> str:
+    return f"broke off after {event.received / _MB:.1f} MB ({event.reason}), goes on in {event.pause:.0f} s"
 
 
 class _State(ProgressColumn):

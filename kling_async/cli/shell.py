@@ -60,6 +60,10 @@ class Shell:
         if not self.json:
             self.err.print(Text(plain(text), style=style), soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """A warning, on stderr in any case."""
+        self.err.print(Text(f"Warning: {plain(text)}", style="yellow"), soft_wrap=True)
+
     def fail(self, failure: Failure, *, ref: TaskRef | None = None, again: str | None = None) -> Exit:
         """Show a failure, and the command that takes the task up *again*; returns the exit code."""
         if self.json:

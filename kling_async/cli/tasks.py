@@ -4,35 +4,42 @@ from __future__ import annotations
 
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from ..api import ROWS
 from ..client import KlingClient
 from ..errors import InvalidRequest
 from ..handle import TaskHandle, TaskRef
 from ..protocol.endpoint import TaskMethod
+from .answers import facts
 from .common import RUNNING, Attempt, Connection, positive, storable
+from .endpoints import known, listed
 from .following import finish
 from .present import show_task, show_tasks
+from .progress import Relay
 from .shell import Shell
 
-_ENDPOINTS = f"The endpoint: {', '.join(ROWS)}."
+_ENDPOINT = "The endpoint that made it, such as videos.text_to_video; all are listed below."
 _ID = "The task's id."
 _EXTERNAL = "Your own id, instead of the task's."
 _REF = "What --no-wait printed, instead of endpoint and id."
 
-Endpoint = Annotated[str | None, Parameter(help=_ENDPOINTS)]
+Endpoint = Annotated[str | None, Parameter(help=_ENDPOINT)]
 TaskId = Annotated[str | None, Parameter(help=_ID)]
 ExternalId = Annotated[str | None, Parameter(help=_EXTERNAL)]
 RefText = Annotated[str | None, Parameter(help=_REF)]
 Common = Annotated[Connection | None, Parameter(name="*")]
 
-app: Final = App(name="task", help="Tasks made earlier.")
+
+def group(epilogue: str) -> App:
+    """The commands; the help of each ends with the endpoints, then the *epilogue*."""
+    app = App(name="task", help="Tasks made earlier.", help_epilogue=f"{listed()}\n\n{epilogue}")
+    for name, command in (("get", get), ("list", list_), ("wait", wait)):
+        app.command(command, name=name)
+    return app
 
 
-@app.command(name="get")
 async def get(
     endpoint: Endpoint = None,
     task_id: TaskId = None,
@@ -47,13 +54,13 @@ async def get(
         wanted = _wanted(endpoint, task_id, external_id, ref)
         async with connection.client() as kling:
             handle = await _found(kling, wanted)
-            show_task(attempt.shell, handle.ref, await handle.refresh() if handle.latest is None else handle.latest)
+            task = await handle.refresh() if handle.latest is None else handle.latest
+        show_task(attempt.shell, handle.ref, task, facts(task.result))
     return attempt.exit
 
 
-@app.command(name="list")
 async def list_(
-    endpoint: Annotated[str, Parameter(help=_ENDPOINTS)],
+    endpoint: Annotated[str, Parameter(help=_ENDPOINT)],
     *,
     page: Annotated[int, Parameter(help="Which page, from 1.")] = 1,
     page_size: Annotated[int, Parameter(help="Tasks on a page, 1 to 500.")] = 30,
@@ -62,7 +69,7 @@ async def list_(
     """List tasks of an endpoint, the newest first."""
     connection = connection or Connection()
     with Attempt(Shell(json=connection.json), connection) as attempt:
-        _known(endpoint)
+        known("endpoint", endpoint)
         async with connection.client() as kling:
             method: TaskMethod[..., Any, Any] = attrgetter(endpoint)(kling)
             tasks = await method.list(page=page, page_size=page_size)
@@ -70,7 +77,6 @@ async def list_(
     return attempt.exit
 
 
-@app.command(name="wait")
 async def wait(
     endpoint: Endpoint = None,
     task_id: TaskId = None,
@@ -91,12 +97,13 @@ async def wait(
     with Attempt(Shell(json=connection.json), connection) as attempt:
         wanted = _wanted(endpoint, task_id, external_id, ref)
         positive("timeout", timeout)
-        async with connection.client() as kling:
+        relay = Relay()
+        async with connection.client(on_event=relay) as kling:
             if output is not None:
                 await storable(output, name)
             handle = await _found(kling, wanted)
             attempt.ref, attempt.directory = handle.ref, output
-            await finish(kling, handle, attempt.shell, timeout=timeout, directory=output, name=name)
+            await finish(kling, handle, attempt.shell, relay, timeout=timeout, directory=output, name=name)
     return attempt.exit
 
 
@@ -105,18 +112,13 @@ def _wanted(endpoint: str | None, task_id: str | None, external_id: str | None, 
         if endpoint or task_id or external_id:
             raise InvalidRequest("ref", "stands alone, without endpoint and id", ref)
         wanted = TaskRef.from_json(ref)
-        _known(wanted.endpoint)
+        known("endpoint", wanted.endpoint)
         return wanted
     if endpoint is None or (task_id is None) == (external_id is None):
         rule = "give an endpoint and one id: ENDPOINT ID, or ENDPOINT --external-id, or --ref"
         raise InvalidRequest("endpoint", rule)
-    _known(endpoint)
+    known("endpoint", endpoint)
     return _ref(endpoint, task_id, external_id)
-
-
-def _known(endpoint: str) -> None:
-    if endpoint not in ROWS:
-        raise InvalidRequest("endpoint", f"must be one of {', '.join(ROWS)}", endpoint)
 
 
 def _ref(endpoint: str, task_id: str | None, external_id: str | None) -> TaskRef:

@@ -13,14 +13,20 @@ import pytest
 from PIL import Image
 
 from kling_async import KlingClient
-from kling_async.api import RESOURCES, ROWS, info, rows
+from kling_async.api import CALLS, RESOURCES, ROWS, info, rows
 from kling_async.api.fields import TaskRequest, frozen, text
-from kling_async.cli.create import groups
+from kling_async.cli.commands import groups
 from kling_async.cli.options import option
 from kling_async.emulator import Emulator
 from kling_async.models import ImageResult
 from kling_async.protocol.endpoint import Resource, TaskEndpoint
 from tests.cli.running import Run
+
+
+def path(name: str) -> list[str]:
+    """The words that call the command of a row."""
+    first, *rest = name.replace("_", "-").split(".")
+    return [first.removesuffix("s"), *rest]
 
 
 @pytest.fixture
@@ -31,20 +37,33 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ROWS)
-async def test_every_row_is_a_command_with_every_field_as_an_option(name: str, run: Run) -> None:
-    """Every row is a command, and its help tells every field of the request with its words."""
-    resource, _, method = name.partition(".")
-    fields = attrs.fields(cast("type[attrs.AttrsInstance]", ROWS[name].request))
+@pytest.mark.parametrize("name", [*ROWS, *CALLS])
+async def test_every_row_is_a_command_with_every_field_as_an_option(
+    name: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every row is a command, whose help tells every field with its words and choices, and which ones are required."""
+    monkeypatch.setenv("COLUMNS", "400")
+    request = (ROWS.get(name) or CALLS[name]).request
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", request))
 
-    shown = await run(resource.removesuffix("s"), method.replace("_", "-"), "--help")
+    shown = await run(*path(name), "--help")
 
     assert 0 == shown.code
-    words = " ".join(shown.out.split())
+    lines = [line.strip("│* ") for line in shown.out.splitlines() if line.startswith("│")]
     for field in fields:
         about = info(field)
-        assert option(field.name) in words
-        assert about is None or set(about.choices) <= set(words.replace(",", " ").replace("]", " ").split())
+        (line,) = (line for line in lines if f"{option(field.name)} " in f"{line.partition('  ')[0]} ")
+        assert about is None or about.doc in line
+        assert about is None or set(about.choices) <= set(line.replace(",", " ").replace("]", " ").split())
+        assert (field.default is attrs.NOTHING and "default: " not in line) == ("[required]" in line)
+
+
+async def test_a_call_says_what_it_does(run: Run) -> None:
+    """Calls that share a request class are told apart by the words on the row."""
+    shown = await run("video", "selection", "--help")
+
+    assert "Add points to a frame" in shown.out
+    assert "Take points away from a frame" in shown.out
 
 
 async def test_a_new_row_is_a_new_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,16 +75,17 @@ async def test_a_new_row_is_a_new_command(monkeypatch: pytest.MonkeyPatch) -> No
 
         tune: str = text("What to whistle.")
 
-    class Sounds(Resource):
+    class Tunes(Resource):
         """Everything that makes noise."""
 
+        name = "tunes"
         whistle_twice = TaskEndpoint(Whistle, ImageResult, "/v1/sounds/whistle", pool="other")
 
-    monkeypatch.setattr("kling_async.cli.create.RESOURCES", (*RESOURCES, Sounds))
+    monkeypatch.setattr("kling_async.cli.commands.RESOURCES", (*RESOURCES, Tunes))
 
     names = {app.name[0]: list(app) for app in groups()}
 
-    assert "whistle-twice" in names["sound"]
+    assert "whistle-twice" in names["tune"]
     assert {row.name.partition(".")[2].replace("_", "-") for row in rows(RESOURCES[0])} <= set(names["image"])
 
 

@@ -14,7 +14,7 @@ from kling_async import SubmitUnknown, TaskRef
 from kling_async.api import ROWS
 from kling_async.cli import serve
 from kling_async.cli.common import Attempt, Connection
-from kling_async.cli.create import command
+from kling_async.cli.commands import command
 from kling_async.cli.failures import Exit
 from kling_async.cli.progress import progress
 from kling_async.cli.shell import Shell

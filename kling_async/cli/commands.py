@@ -1,0 +1,79 @@
+"""A group of commands for every resource and a command for every row, built from those alone. No endpoint is named."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any, TypeAlias, cast
+
+from cyclopts import App, Parameter
+
+from ..api import RESOURCES, DirectRow, TaskRow, rows
+from ..protocol.endpoint import TaskEndpoint
+from .ask import ask
+from .common import Connection, Delivery, Sending, Storing
+from .create import create
+from .filled import told
+from .options import parameters
+from .words import described
+
+Command: TypeAlias = Callable[..., Coroutine[Any, Any, int]]
+
+
+def groups() -> list[App]:
+    """A group of commands per resource, called by its singular, and groups in it for the resources below that."""
+    top: dict[str, App] = {}
+    for resource in RESOURCES:
+        first, *rest = resource.name.split(".")
+        app = top.setdefault(first, App(name=first.removesuffix("s"), help=f"Everything about {first}."))
+        for part in rest:
+            name = _dashed(part)
+            if name not in list(app):
+                app.command(App(name=name))
+            app = app[name]
+        app.help = inspect.getdoc(resource) or app.help
+        words = described(resource)
+        for row in rows(resource):
+            name = row.name.rpartition(".")[2]
+            app.command(command(row, words.get(name, "")), name=_dashed(name))
+    return list(top.values())
+
+
+def command(row: TaskRow | DirectRow, words: str = "") -> Command:
+    """The command of one row; *words* say what a call does that is answered at once."""
+    about = inspect.getdoc(row.request) or ""
+    if isinstance(row, TaskEndpoint):
+        task: TaskRow = row
+        kinds = {"delivery": Delivery, "sending": Sending, "connection": Connection}
+        return _assembled(task, kinds, create, about)
+    kinds = {"storing": Storing, "sending": Sending, "connection": Connection}
+    # Several such calls share a request class, so that what it says is about what they take.
+    return _assembled(row, kinds, ask, f"{words}\n\n{about}".strip())
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _assembled(
+    row: TaskRow | DirectRow, kinds: Mapping[str, type], act: Callable[..., Coroutine[Any, Any, int]], words: str
+) -> Command:
+    """A command with the fields of the row's request as options, and those of *kinds*."""
+    common = (
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, Parameter(name="*")]
+        )
+        for name, kind in kinds.items()
+    )
+    signature = inspect.Signature([*parameters(cast("type", row.request), told(row.name)), *common])
+
+    async def run(*args: object, **kwargs: object) -> int:
+        given = signature.bind(*args, **kwargs).arguments
+        chosen = {name: given.pop(name, None) or kind() for name, kind in kinds.items()}
+        return await act(row, given, **chosen)
+
+    # The parser reads the signature, and asks for type hints as well.
+    vars(run)["__signature__"] = signature
+    run.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
+    run.__name__, run.__doc__ = row.name, words
+    return run
