@@ -43,7 +43,7 @@ T = TypeVar("T")
 Renew: TypeAlias = "Callable[[], Awaitable[File | None]]"
 """Asks the vendor for the same file again; None where there is no such file any more."""
 
-_BUFFER: Final = 512 * 1024  # bytes after which the socket is left alone, and twice of which may be there
+_BUFFER: Final = 256 * 1024  # bytes after which the socket is left alone, and twice of which may be there
 _HOPS: Final = 3  # redirects
 _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
 _GONE: Final = frozenset({403, 404, 410})
