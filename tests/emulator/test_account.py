@@ -228,7 +228,7 @@ async def test_filters(call: Call) -> None:
     assert ["generations"] == await fitting(("product_type", ["image"]))
     assert ["text2video", "identify-face"] == await fitting(("product_type", ["video", "try-on"]))
     assert ["generations"] == await fitting(
-        ("product_type", ["video"]), ("product_type", ["image"]), ("package_id", [pack])
+        ("product_type", ["image"]), ("product_type", ["video"]), ("package_id", [pack])
     )
     assert [] == await fitting(("product_type", ["video"]), ("package_id", [pack]))
     assert 3 == len(await fitting(("api_key_name", ["emulator", "other"])))

@@ -1,14 +1,22 @@
+# The hints of av are partly unknown.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 """Masks: runs and PNG say the same, and grow around the clicks."""
 
 from __future__ import annotations
 
+import io
 import json
+from typing import Any
 
+import attrs
+import av
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageChops, ImageStat
 
 from kling_async.emulator.masks import Mask, compressed, grow, png, things, told
-from kling_async.emulator.media import TrackWork, render
+from kling_async.emulator.media import PictureWork, TrackWork, VideoWork, render
 from tests.support.documented import painted, unrolled
 
 SHARE = st.floats(0, 1)
@@ -79,6 +87,40 @@ def test_the_same_seed_gives_the_same_mask() -> None:
 
     assert one == same
     assert one != other
+
+
+def shown(work: PictureWork | VideoWork) -> Image.Image:
+    """A picture, or the first frame of a video."""
+    content = io.BytesIO(render(work, None, "png").content)
+    if isinstance(work, PictureWork):
+        with Image.open(content) as picture:
+            return picture.convert("RGB")
+    with av.open(content, "r") as container:
+        frame: Any = next(container.decode(video=0))
+        first: Image.Image = frame.to_image()
+        return first
+
+
+@pytest.mark.parametrize(
+    "work",
+    [PictureWork("", "", "", 320, 180, "a"), VideoWork("", "", "", 320, 180, "a", frames=2, fps=24)],
+    ids=["picture", "video"],
+)
+def test_marks_can_be_seen(work: PictureWork | VideoWork) -> None:
+    """Where something is marked a picture has another colour, and nowhere else."""
+    marks = ((0.3, 0.4),)
+    stencil = Image.frombytes("L", (320, 180), bytes(grow(marks, 320, 180, seed="a").pixels()))
+
+    plain, marked = shown(work), shown(attrs.evolve(work, marks=marks))
+
+    changed = ImageChops.difference(plain, marked).convert("L")
+    inside, outside = (
+        ImageStat.Stat(changed, stencil).mean[0],
+        ImageStat.Stat(changed, ImageChops.invert(stencil)).mean[0],
+    )
+    assert inside > 20
+    assert outside < 1.5
+    assert attrs.evolve(work, marks=marks).key != work.key
 
 
 def test_tracking_has_every_frame() -> None:
