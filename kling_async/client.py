@@ -247,7 +247,9 @@ class KlingClient:
         soon as it has ended. Files are named `<name or task id>-<index>.<ext>`, the extension from the content; a file
         without its task is named after its own id or address. One of that name is replaced in one step. Where some
         failed, `DownloadError` holds `.done` and `.failed`; what is finished stays. One thing alone raises its own
-        error, for instance `TaskFailed`. Free of charge, and may be repeated for 30 days, until the files are deleted.
+        error, for instance `TaskFailed`. Free of charge, and may be repeated for 30 days, until the files are deleted:
+        `ExpiredResult`, if a query for new links did not help. What broke off is taken up where it was, now or by a
+        later call, from the `.part` that is left. Progress is told to `on_event`.
         """
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")

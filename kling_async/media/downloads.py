@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,6 +184,8 @@ class Downloader:
                     name = f"{stem}.{await self._stored(run, home)}"
                 except KlingError as error:
                     failure = error
+                except OSError as error:  # while letting go of the `.part`
+                    failure = unwritable(part, error)
                 else:
                     self.tell(DownloadFinished(name=stem, host=run.host, path=directory / name, received=run.part.size))
                     return directory / name
@@ -379,27 +381,27 @@ class Downloader:
             ready = self._begin(run.part.restart, found.mark)
         self._begun(run, have, total)
         async with Writer(lambda pieces: self._begin(run.part.write, pieces), run.part.path, ready) as writer:
+            have += sum(map(len, first))
+            self._bound(run, have, end)
             for chunk in first:
                 await writer.put(chunk)
-            await self._poured(run, chunks, writer, have + sum(map(len, first)), end=end, total=total)
+            async for chunk in chunks:
+                have += len(chunk)
+                self._bound(run, have, end)
+                if await writer.put(chunk):
+                    self.tell(DownloadProgress(name=run.name, host=run.host, received=have, expected=total))
         if total is not None and run.part.size != total:
             raise _Broken(f"was cut short: {run.part.size:,} of {total:,} bytes")
         return kind
 
-    async def _poured(
-        self, run: _Run, chunks: AsyncIterator[bytes], writer: Writer, have: int, *, end: int | None, total: int | None
-    ) -> None:
-        """Whatever else comes, handed on; `have` counts what is here by now."""
+    def _bound(self, run: _Run, have: int, end: int | None) -> None:
+        """No more bytes than allowed, and none behind the end that the answer gave itself."""
         cap = self.options.max_bytes[run.kind]
-        async for chunk in chunks:
-            have += len(chunk)
-            if have > cap:
-                raise DownloadError(f"{run.address} has more than the {cap:,} bytes allowed")
-            if end is not None and have > end:
-                run.mark = None
-                raise _Broken("sent more bytes than it said")
-            if await writer.put(chunk):
-                self.tell(DownloadProgress(name=run.name, host=run.host, received=have, expected=total))
+        if have > cap:
+            raise DownloadError(f"{run.address} has more than the {cap:,} bytes allowed")
+        if end is not None and have > end:
+            run.mark = None
+            raise _Broken("sent more bytes than it said")
 
     def _kind(self, run: _Run) -> str:
         kind = extension(run.kind, run.head)

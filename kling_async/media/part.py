@@ -141,7 +141,7 @@ def _opened(path: Path) -> int:
     except FileNotFoundError:
         return -1  # it got its final name between the two calls
     kind = os.fstat(fd)
-    if stat.S_ISREG(kind.st_mode) and kind.st_nlink == 1:
+    if stat.S_ISREG(kind.st_mode) and kind.st_nlink <= 1:
         return fd
     os.close(fd)
     raise DownloadError(f"{path} cannot be written: it is no plain file, or has a second name")

@@ -191,6 +191,17 @@ def ranged(text: str | None, body: bytes | None = None, **more: str) -> Twist:
     return twist
 
 
+def in_chunks(text: str, body: bytes) -> Twist:
+    """A 206 whose length is not said, and may be another than its range is."""
+
+    def twist(reply: Reply) -> Reply:
+        size = b"%x\r\n" % len(body)
+        headers = {**reply.headers, "Content-Range": text, "Content-Length": "", "Transfer-Encoding": "chunked"}
+        return Reply(size + body + b"\r\n0\r\n\r\n", 206, headers)
+
+    return twist
+
+
 END, SIZE = len(MP4) - 1, len(MP4)
 
 
@@ -209,6 +220,7 @@ END, SIZE = len(MP4) - 1, len(MP4)
         ranged("bytes"),
         ranged(None),
         ranged(f"bytes 500000-{END}/{SIZE}", OTHER[:2_000_012], ETag='"two"'),
+        in_chunks(f"bytes 500000-599999/{SIZE}", MP4[500_000:700_000]),
         refused(**{"Content-Range": f"bytes */{SIZE}"}),
         refused(**{"Content-Range": "bytes */500000"}),
         refused(),
@@ -263,6 +275,41 @@ async def test_a_file_whose_length_is_not_said_beforehand_is_whole_when_its_end_
     path = await store.fetch(clip(vendor), tmp_path, "x")
 
     assert MP4 == path.read_bytes()
+
+
+@pytest.mark.parametrize("cap", [1000, 1_000_000])
+async def test_a_file_whose_length_is_not_said_beforehand_is_held_to_its_cap(tmp_path: Path, cap: int) -> None:
+    """As soon as there are more bytes than allowed, also in the first ones."""
+    body = b"%x\r\n" % len(MP4) + MP4 + b"\r\n0\r\n\r\n"
+    reply = Reply(body, headers={"Transfer-Encoding": "chunked", "Content-Length": ""})
+
+    async with FileHost(reply) as vendor, storing(vendor.url, max_bytes={"video": cap}) as downloader:
+        with pytest.raises(DownloadError, match=f"more than the {cap:,} bytes"):
+            await downloader.fetch(clip(vendor), tmp_path, "x")
+
+    assert 1 == len(vendor.seen)
+
+
+@pytest.mark.parametrize("harm", ["longer", "replaced"])
+async def test_a_part_that_somebody_else_touched_does_not_become_the_file(
+    vendor: FileHost, tmp_path: Path, harm: str
+) -> None:
+    """Written to or replaced behind our back."""
+    part = tmp_path / "x.part"
+    async with BadLine(vendor.url, iter([2_000_000]), stall=True) as line, storing(line.url) as downloader:
+        job = asyncio.ensure_future(downloader.fetch(Video(url=f"{line.url}/clip"), tmp_path, "x"))
+        while not line.cuts:
+            await asyncio.sleep(0)
+        if harm == "replaced":
+            part.unlink()
+        with part.open("ab") as other:
+            other.seek(0, os.SEEK_END)
+            other.write(bytes(3_000_000))
+        line.release()
+        with pytest.raises(DownloadError, match="somebody else writes"):
+            await job
+
+    assert not (tmp_path / "x.mp4").exists()
 
 
 async def test_a_download_is_taken_up_by_another_process(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ class BadLine:
         self._stall = stall
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.Task[None]] = set()
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        """End the silence: the lines that stalled are cut."""
+        self._released.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -71,7 +76,7 @@ class BadLine:
         await lingered(writer)
         self.cuts += 1
         if self._stall:
-            await asyncio.Event().wait()
+            await self._released.wait()
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
