@@ -137,8 +137,8 @@ class Threads:
     async def close(self) -> None:
         """Begin nothing more, and wait for the threads; not for long, should one hang on a file system that is gone."""
         self._pool.shutdown(wait=False)
-        if self._jobs:
-            await asyncio.wait([asyncio.wrap_future(job) for job in self._jobs], timeout=1)
+        if jobs := [asyncio.wrap_future(job) for job in tuple(self._jobs)]:
+            await asyncio.wait([asyncio.gather(*jobs, return_exceptions=True)], timeout=1)
         self._pool.shutdown(wait=not self._jobs)
 
     def _run(self, job: Callable[[], memoryview | str | None]) -> Future[memoryview | str | None]:
