@@ -52,6 +52,9 @@ MOST_MOTION_SIDE: Final = 65536
 LIP_SYNC_STEP: Final = 5
 """Lip-sync is paid in steps of this many seconds."""
 
+EFFECT_MODEL: Final = "kling-v1-6"
+"""Stands in for the model of scenes that do not name one."""
+
 VARIATIONS: Final = {"duration": (as_it_is, whole_seconds)}
 
 
@@ -101,9 +104,11 @@ def _steps(seconds: float) -> Decimal | None:
     return units_of(("lip sync",), mode="", times=ceil(int(seconds) / LIP_SYNC_STEP))
 
 
-def _effect_price(_: Body, __: World) -> Decimal | None:
-    """Effects have a price list of their own, which was not found."""
-    return None
+def _effect_price(body: Body, _: World) -> Decimal | None:
+    """Effects have a price list of their own, which was not found: here they cost what a video of their model does."""
+    told = body["input"]
+    model = told.get("model_name", EFFECT_MODEL)
+    return units_of((model,), mode=told.get("mode", "std"), times=int(told.get("duration", "5")))
 
 
 VIDEOS: Final = (

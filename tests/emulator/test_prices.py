@@ -22,6 +22,7 @@ URL = "https://host.example/a.png"
 OMNI_IMAGE = "/v1/images/omni-image"
 OMNI = "/v1/videos/omni-video"
 MOTION = "/v1/videos/motion-control"
+EFFECTS = "/v1/videos/effects"
 EXTEND = "/v1/videos/video-extend"
 CLIP = "https://host.example/a.mp4"
 SOUND = "https://host.example/a.mp3"
@@ -61,6 +62,8 @@ PRICES: list[tuple[str, dict[str, Any], str]] = [
     (MOTION, {**DANCE, "model_name": "kling-v3", "mode": "pro"}, "6"),
     ("/v1/videos/avatar/image2video", {"image": URL, "sound_file": SOUND, "mode": "pro"}, "4"),
     ("/v1/videos/lip-sync", {"input": LIPS}, "0.5"),
+    (EFFECTS, {"effect_scene": "color_mixing", "input": {"image": URL}}, "2"),
+    (EFFECTS, {"effect_scene": "hug", "input": {"images": [URL, URL], "mode": "pro", "duration": "10"}}, "7"),
     (TEXT, {}, "1"),
     (TEXT, {"mode": "pro", "duration": "10"}, "7"),
     (TEXT, {"model_name": "kling-v3", "duration": "3"}, "1.8"),
@@ -102,18 +105,6 @@ async def test_extensions_cost_what_their_first_video_says(call: Call, mode: str
         path, body = EXTEND, {"video_id": told[-1]["task_result"]["videos"][0]["id"]}
 
     assert [units, units] == [task["final_unit_deduction"] for task in told[1:]]
-
-
-@pytest.mark.looptime
-async def test_effects_have_no_price(call: Call) -> None:
-    """Their price list was not found, so the field stays away."""
-    path = "/v1/videos/effects"
-    _, created = await call("POST", path, {"effect_scene": "color_mixing", "input": {"image": URL}})
-    await asyncio.sleep(10_000)
-
-    _, answer = await call("GET", f"{path}/{created['data']['task_id']}")
-
-    assert "final_unit_deduction" not in answer["data"]
 
 
 @pytest.mark.looptime

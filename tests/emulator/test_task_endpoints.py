@@ -391,7 +391,7 @@ async def test_selection_is_edited(call: Call, a_body: MakeBody) -> None:
     _, too_long = await call("POST", ELEMENTS, {**body, "duration": "10"})
 
     assert "No selection is found in the session, edit_mode swap needs one" == unmarked["message"]
-    assert body["session_id"] == task["task_result"]["videos"][0]["session_id"]
+    assert (body["session_id"], "3") == (task["task_result"]["videos"][0]["session_id"], task["final_unit_deduction"])
     assert "duration value '10' is invalid for a video of" == too_long["message"][:45]
 
 
@@ -479,7 +479,7 @@ async def test_lip_sync_with_a_spoken_text(call: Call, a_body: MakeBody) -> None
     _, beyond = await call("POST", LIPS, {**body, "face_choose": [face(audio_id=spoken, sound_end_time=60_000)]})
     _, too_short = await call("POST", LIPS, {**body, "face_choose": [face(audio_id=short)]})
 
-    assert "5.041" == task["task_info"]["parent_video"]["duration"]
+    assert ("5.041", "0.5") == (task["task_info"]["parent_video"]["duration"], task["final_unit_deduction"])
     assert 5 == int(float(task["task_result"]["videos"][0]["duration"]))
     assert "sound_end_time can not be later than the end of the audio" == beyond["message"]
     assert "Audio duration must be between 2 and 60 seconds" == too_short["message"]
