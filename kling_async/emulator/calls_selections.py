@@ -2,7 +2,7 @@
 Marking things in a video: the five calls before a multi-elements task. A session keeps the clicks for a day.
 
 What the vendor cannot recognise it refuses in ``data.status``, with code 0 outside. Which numbers it uses there is not
-known; ours tell sessions, clicks and clips apart.
+known; ours tell sessions, clicks and clips apart, and are none of the codes.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .results_general import source_clip
 from .sessions import MOST_FRAMES, MOST_POINTS, Session
 
 OK: Final = 0
-NO_SESSION: Final = 1001
-NO_SUCH_FRAME: Final = 2001
-TOO_MANY: Final = 2002
-NO_SUCH_POINT: Final = 2003
-NOTHING_MARKED: Final = 2004
-UNFIT_CLIP: Final = 3001
+NO_SESSION: Final = 1
+NO_SUCH_FRAME: Final = 2
+TOO_MANY: Final = 3
+NO_SUCH_POINT: Final = 4
+NOTHING_MARKED: Final = 5
+UNFIT_CLIP: Final = 6
 
 # Clips of our own are a frame longer than their round number of seconds.
 LENGTHS: Final = ((2.0, 5.1), (7.0, 10.1))
