@@ -168,6 +168,17 @@ REFUSED: list[tuple[str, Body, str]] = [
         "voice_list needs sound on and a voice cited in prompt",
     ),
     (IMAGE, {**FRAME, "dynamic_masks": [{**BRUSH["dynamic_masks"][0], "mask": "x"}]}, NOT_BASE64),
+    (IMAGE, {**CAT, "image": "x"}, NOT_BASE64),
+    (IMAGE, {**FRAME, "image_tail": "x", "model_name": "kling-v3"}, NOT_BASE64),
+    (IMAGE, {**FRAME, "static_mask": "x"}, NOT_BASE64),
+]
+
+# Most rules hold for videos from words and from pictures alike.
+WORDS_ONLY = ("prompt can not be null", "aspect_ratio value '21:9' is invalid", CAMERA)
+REFUSED += [
+    (IMAGE, {**body, "image": URL}, message)
+    for path, body, message in REFUSED
+    if path == TEXT and message not in WORDS_ONLY
 ]
 
 ACCEPTED: list[tuple[str, Body]] = [

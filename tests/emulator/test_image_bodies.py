@@ -53,6 +53,7 @@ REFUSED: list[tuple[str, Body, str]] = [
     (REFERENCE, {"subject_image_list": [{"image": URL}]}, "subject_image_list.0.subject_image can not be null"),
     (REFERENCE, {"subject_image_list": [SUBJECT, {"subject_image": DATA}]}, NOT_BASE64),
     (REFERENCE, {"subject_image_list": [SUBJECT], "style_image": DATA}, NOT_BASE64),
+    (REFERENCE, {"subject_image_list": [SUBJECT], "scene_image": DATA}, NOT_BASE64),
     (REFERENCE, {"subject_image_list": [SUBJECT], "aspect_ratio": "auto"}, "aspect_ratio value 'auto' is invalid"),
     *(
         (EXPAND, {k: v for k, v in growth(0, 0, 0, 0).items() if k != field}, f"{field} can not be null")
@@ -66,6 +67,7 @@ REFUSED: list[tuple[str, Body, str]] = [
     (TRY_ON, {"human_image": URL}, "cloth_image can not be null"),
     (TRY_ON, {"cloth_image": URL}, "human_image can not be null"),
     (TRY_ON, {**OUTFIT, "cloth_image": DATA}, NOT_BASE64),
+    (TRY_ON, {**OUTFIT, "human_image": DATA}, NOT_BASE64),
     (GENERATE, {"prompt": "x", "element_list": [{"element_id": 5}]}, "Element id not found: 5"),
 ]
 

@@ -176,6 +176,7 @@ REFUSED: list[tuple[str, Body, str]] = [
         {**EDIT, "edit_mode": "removal"},
         "The number of images can not be greater than 0 with edit_mode removal",
     ),
+    (ELEMENTS, {**EDIT, "image_list": [{"image": DATA}]}, NOT_BASE64),
     (ELEMENTS, EDIT, "Session id not found: 1"),
     (EXTEND, {}, "video_id can not be null"),
     (EXTEND, {"video_id": "1", "cfg_scale": 2}, "cfg_scale value '2' is invalid"),
@@ -183,6 +184,7 @@ REFUSED: list[tuple[str, Body, str]] = [
     (AVATAR, {"audio_id": "1"}, "image can not be null"),
     (AVATAR, {"image": URL}, "audio_id and sound_file can not be both null"),
     (AVATAR, {"image": URL, "audio_id": "1", "sound_file": URL}, "audio_id and sound_file can not be used together"),
+    (AVATAR, {"image": DATA, "audio_id": "1"}, NOT_BASE64),
     (AVATAR, {"image": URL, "audio_id": "1"}, "Audio id not found: 1"),
     (AVATAR, {"image": URL, "sound_file": "data:audio/wav;base64,UklGRg=="}, NOT_BASE64),
     (
@@ -217,6 +219,12 @@ REFUSED: list[tuple[str, Body, str]] = [
     (OLD_LIPS, {"input": without(PLAY, "audio_type")}, "input.audio_type can not be null"),
     (OLD_LIPS, {"input": without(PLAY, "audio_url")}, "input.audio_url can not be null"),
     (OLD_LIPS, {"input": {**PLAY, "audio_type": "file"}}, "input.audio_file can not be null"),
+    (OLD_LIPS, {"input": {**PLAY, "audio_url": "AAAA"}}, "input.audio_url value 'AAAA' is invalid, it must be a URL"),
+    (
+        OLD_LIPS,
+        {"input": {**without(PLAY, "audio_url"), "audio_type": "file", "audio_file": a_file(b"OggS")}},
+        "Audio format is invalid, only mp3, wav, m4a and aac are supported",
+    ),
     (EFFECTS, {"input": {"image": URL}}, "effect_scene can not be null"),
     (EFFECTS, {"effect_scene": "color_mixing"}, "input can not be null"),
     (EFFECTS, {"effect_scene": "color_mixing", "input": {}}, "input.image can not be null"),
