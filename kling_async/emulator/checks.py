@@ -101,6 +101,8 @@ def _uploads(form: Form, body: dict[str, Any], store: PictureStore) -> tuple[dic
             holder[key] = f"sha256:{picture.sha256}"  # a task is kept for long, its upload is not
             if not field.allows(picture):
                 late = BAD_PIXELS
+    if not form.pictures_agree(pictures):
+        late = BAD_PIXELS
     for sound in form.sounds:
         for _, holder, key in _values(body, sound):
             if not is_address(holder[key]):

@@ -13,12 +13,16 @@ from typing import Any
 import attrs
 
 from .documents import BodySchema, Name, body_schema
-from .inputs import PictureField
+from .inputs import Picture, PictureField
 from .lifecycle import Durations
 from .results import Maker
 from .rules import Body, Rule, StateCheck
 from .tasks import EmulatedTask
 from .world import World
+
+
+def _always(_: Mapping[str, Picture]) -> bool:
+    return True
 
 
 def _one_slot(_: Body) -> int:
@@ -43,6 +47,8 @@ class Form:
     checks: tuple[StateCheck, ...] = ()
     """Conditions that the server's state decides: unknown ids, expired sessions."""
     pictures: tuple[PictureField, ...] = ()
+    pictures_agree: Callable[[Mapping[str, Picture]], bool] = _always
+    """Whether the uploaded pictures, by their places, fit each other. If not, the task is accepted and fails."""
     sounds: tuple[str, ...] = ()
     """Fields that take a sound as a link or as Base64; places as in ``PictureField``."""
     addresses: tuple[str, ...] = ()

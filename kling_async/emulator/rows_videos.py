@@ -45,7 +45,7 @@ from .rules_clips import (
     selection_refused,
 )
 from .rules_omni import OMNI_VIDEO, characters_refused, edits
-from .rules_videos import IMAGE_TO_VIDEO, TEXT_TO_VIDEO
+from .rules_videos import IMAGE_TO_VIDEO, TEXT_TO_VIDEO, masks_agree
 from .world import World
 
 MOST_MOTION_SIDE: Final = 65536
@@ -153,6 +153,7 @@ VIDEOS: Final = (
             PictureField("static_mask", any_ratio=True),
             PictureField("dynamic_masks[].mask", any_ratio=True),
         ),
+        pictures_agree=masks_agree,
         variations=VARIATIONS,
     ),
     Endpoint(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .inputs import Picture
 from .rules import Body, Rule
 
 ANY_MODE: Final = frozenset({"std", "pro", "4k"})
@@ -19,6 +20,7 @@ LONG_ONLY: Final = frozenset({"5", "10"})
 V1: Final = ("kling-v1", "kling-v1-5", "kling-v1-6")
 WITH_SOUND: Final = ("kling-v2-6", "kling-v3")
 BRUSH: Final = ("static_mask", "dynamic_masks")
+RATIO_TOLERANCE: Final = 0.01
 
 # Modes in which a model takes a first and a last frame, and a last frame alone (capability map).
 FIRST_AND_LAST: Final[Mapping[str, frozenset[str]]] = {
@@ -173,3 +175,13 @@ IMAGE_TO_VIDEO: Final = (
         "voice_list needs sound on and a voice cited in prompt",
     ),
 )
+
+
+def masks_agree(pictures: Mapping[str, Picture]) -> bool:
+    """Whether the masks of the motion brush are of one size, in the ratio of the picture they lie on."""
+    masks = [picture for place, picture in pictures.items() if place.startswith(BRUSH)]
+    under = pictures.get("image")
+    in_ratio = under is None or all(
+        abs(mask.width / mask.height - under.width / under.height) <= RATIO_TOLERANCE for mask in masks
+    )
+    return in_ratio and len({(mask.width, mask.height) for mask in masks}) <= 1

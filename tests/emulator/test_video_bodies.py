@@ -17,6 +17,7 @@ Call = Callable[..., Awaitable[tuple[int, Any]]]
 Body = dict[str, Any]
 
 OMNI = "/v1/videos/omni-video"
+FRAME = "/v1/videos/image2video"
 REFERENCE = "/v1/videos/multi-image2video"
 MOTION = "/v1/videos/motion-control"
 ELEMENTS = "/v1/videos/multi-elements"
@@ -341,6 +342,29 @@ async def test_wrong_pixels_fail_late(call: Call, a_picture: Callable[..., str],
     _, answer = await call("GET", f"{path}/{created['data']['task_id']}")
 
     assert ("failed", "Image pixel is invalid") == (answer["data"]["task_status"], answer["data"]["task_status_msg"])
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("still", "moving", "status"),
+    [
+        ((800, 400), (800, 400), "succeed"),
+        ((800, 400), (1000, 500), "failed"),
+        ((400, 400), (400, 400), "failed"),
+    ],
+)
+async def test_masks_must_fit_the_picture(
+    call: Call, a_picture: Callable[..., str], still: tuple[int, int], moving: tuple[int, int], status: str
+) -> None:
+    """Masks of different sizes, or in another ratio than the picture, are accepted and the task fails."""
+    moves = {"mask": a_picture(*moving), "trajectories": [{"x": 0, "y": 0}, {"x": 1, "y": 1}]}
+    body = {"image": a_picture(800, 400), "static_mask": a_picture(*still), "dynamic_masks": [moves]}
+
+    _, created = await call("POST", FRAME, body)
+    await asyncio.sleep(10_000)
+    _, answer = await call("GET", f"{FRAME}/{created['data']['task_id']}")
+
+    assert status == answer["data"]["task_status"]
 
 
 async def test_spoken_text_is_moderated(call: Call) -> None:
