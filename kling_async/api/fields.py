@@ -338,9 +338,9 @@ def sequence(doc: str, item: type, *, minimum: int = 0, maximum: int | None = No
 
 
 def _items(name: str, value: object, what: str) -> Iterable[object]:
-    listed = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
-    if not listed:
-        raise InvalidRequest(name, f"must be a list of {what}", value)
+    given = value  # which no type checker narrows to something half known
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InvalidRequest(name, f"must be a list of {what}", given)
     return cast("Iterable[object]", value)
 
 
@@ -524,7 +524,7 @@ class ElementRef(Checked):
 class VoiceRef(Checked):
     """A voice of the account or of the vendor's presets. Voices of text to speech are another catalogue."""
 
-    voice_id: str = text("The voice's id.")
+    voice_id: str = identifier("The voice's id.")
 
 
 def _copied(value: object) -> dict[str, object]:

@@ -159,12 +159,12 @@ class OmniVideo(TaskRequest):
         if model is None:
             return
         name, frames, elements = self.model_name, self._frames, len(self.element_list or ())
-        referred = len(self.image_list or ()) > len(frames) or bool(self.video_list)
+        referred = len(self.image_list or ()) > len(frames) or bool(self.element_list or self.video_list)
         lengths = f"must be {model.seconds[0]} to {model.seconds[-1]} seconds for {name}"
         yield Rule("duration", lengths, self._edits or self.length in model.seconds)
         yield Rule(
             "duration",
-            f"must be 5 or 10 seconds for {name} without a picture or clip that is referred to",
+            f"must be 5 or 10 seconds for {name} without a picture, element or clip that is referred to",
             not model.long_or_short or referred or "end_frame" in frames or self.length in (5, 10),
         )
         yield Rule("mode", f"{self.mode} is not offered by {name}", self.mode is None or self.mode in model.modes)
