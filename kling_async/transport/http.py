@@ -89,7 +89,8 @@ class HTTP:
         Send once and return whatever came back, whole or not; `ConnectionFailed` or `RequestTimeout` if nothing.
 
         The time for a body of several megabytes counts anew with every piece of it that the connection takes, and once
-        more for the answer: a slow line is no reason to give up, a line on which nothing moves is.
+        more for the answer: a slow line is no reason to give up, a line on which nothing moves is. Waiting for a turn,
+        or for the own disk, is not counted.
         """
         self._opened()
         body = None if call.body is None else await self._uploads.prepared(call.body)

@@ -59,7 +59,9 @@ class Upload(aiohttp.Payload):
         self.trouble: InvalidRequest | None = None
         """Why the body cannot be sent, where the reason is one of its files."""
         self.on_progress: Callable[[], None] = _nothing
-        """Called after each piece that the connection took."""
+        """Called after each piece that the connection took, and when a file was waited for."""
+        self.on_wait: Callable[[], None] = _nothing
+        """Called when a file has to be waited for, which is nobody's fault on the line."""
         self.on_end: Callable[[], None] = _nothing
         """Called when a writing is over, for whatever reason."""
 
@@ -83,8 +85,9 @@ class Upload(aiohttp.Payload):
         left, transport = self.size, writer.transport  # aiohttp forgets it when it closes, which does not cut
         try:
             for part in self._parts:
-                async with aclosing(self._threads.ahead(part)) as blocks:
+                async with aclosing(self._threads.ahead(part, self.on_wait)) as blocks:
                     async for block in blocks:
+                        self.on_progress()
                         for piece in _pieces(part, block):
                             left -= len(piece)
                             self.whole = self.whole or not left
@@ -117,18 +120,23 @@ class Threads:
     )
     _jobs: set[Future[Any]] = attrs.field(factory=set[Future[Any]], init=False, repr=False)
 
-    async def ahead(self, part: Part) -> AsyncGenerator[memoryview | str, None]:
-        """The blocks of a part, the next being read while one is in use. To be closed."""
+    async def ahead(self, part: Part, on_wait: Callable[[], None]) -> AsyncGenerator[memoryview | str, None]:
+        """The blocks of a part, the next being read while one is in use; *on_wait* where that is slow. To be closed."""
         blocks = part.blocks()
         if not part.blocking:
-            for block in blocks:
-                yield block
+            for each in blocks:
+                yield each
             return
         reading = self._run(partial(next, blocks, None))
         try:
-            while (known := await asyncio.wrap_future(reading)) is not None:
+            while True:
+                if not reading.done():
+                    on_wait()
+                block = await asyncio.wrap_future(reading)
+                if block is None:
+                    return
                 reading = self._run(partial(next, blocks, None))
-                yield known
+                yield block
         finally:
             # A thread may be reading just now: whoever is the last closes the file.
             reading.cancel()
@@ -175,7 +183,7 @@ class Uploads:
         Wait for a turn, which lasts until the body is written or the block is left.
 
         Raises `TimeoutError` when nothing has moved for *patience* seconds: neither a piece of the body nor, after the
-        last of them, the answer. Waiting for the turn does not count.
+        last of them, the answer. Waiting for the turn does not count, nor does waiting for the own disk.
         """
         clock = asyncio.get_running_loop().time
         await self._room.acquire()
@@ -184,16 +192,16 @@ class Uploads:
             upload.on_end = turn.close
             async with asyncio.timeout(patience) as limit:
 
-                def moved() -> None:
-                    if patience is not None and limit in self._limits and not limit.expired():
-                        limit.reschedule(clock() + patience)
+                def count(seconds: float | None) -> None:
+                    if limit in self._limits and not limit.expired():
+                        limit.reschedule(None if seconds is None else clock() + seconds)
 
                 self._limits.add(limit)
-                upload.on_progress = moved
+                upload.on_progress, upload.on_wait = partial(count, patience), partial(count, None)
                 try:
                     yield
                 finally:
-                    upload.on_progress = _nothing
+                    upload.on_progress = upload.on_wait = _nothing
                     self._limits.discard(limit)
 
     def stop(self) -> None:
