@@ -175,11 +175,13 @@ REFUSED: list[tuple[str, Body, str]] = [
 
 # Most rules hold for videos from words and from pictures alike.
 WORDS_ONLY = ("prompt can not be null", "aspect_ratio value '21:9' is invalid", CAMERA)
-REFUSED += [
-    (IMAGE, {**body, "image": URL}, message)
-    for path, body, message in REFUSED
-    if path == TEXT and message not in WORDS_ONLY
-]
+REFUSED.extend(
+    [
+        (IMAGE, {**body, "image": URL}, message)
+        for path, body, message in REFUSED
+        if path == TEXT and message not in WORDS_ONLY
+    ]
+)
 
 ACCEPTED: list[tuple[str, Body]] = [
     (
