@@ -21,7 +21,7 @@ from ..models import Task
 from .failures import plain
 from .options import fields
 from .present import STATES, as_json, show_task
-from .shell import Shell
+from .shell import Shell, pairs
 
 Cells: TypeAlias = Mapping[str, str]
 
@@ -106,7 +106,7 @@ def _show_items(shell: Shell, items: Sequence[object]) -> None:
 
 
 def _grid(row: Cells) -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = pairs()
     for name, text in row.items():
         table.add_row(Text(name, style="dim"), _text(text))
     return table

@@ -12,6 +12,7 @@ from .. import __version__
 from ..errors import KlingError
 from . import tasks
 from .commands import groups
+from .completion import completion
 from .demo import demo
 from .failures import Exit, Failure, explain
 from .serve import emulator
@@ -48,6 +49,7 @@ def application() -> App:
         app.command(group)
     app.command(emulator)
     app.command(demo)
+    app.command(completion(app), name="completion")
     return app
 
 

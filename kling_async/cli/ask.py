@@ -27,7 +27,7 @@ async def ask(
 ) -> int:
     """Send what was typed and show the answer; returns the exit code."""
     shell = Shell(json=connection.json)
-    with Attempt(shell, connection, once=not row.repeatable) as attempt:
+    with Attempt(shell, connection) as attempt:
         request = sending.vetted(asked(row, given), shell)
         if sending.dry_run:
             rehearse(shell, row, request)
@@ -42,6 +42,7 @@ async def _ask(row: DirectRow, request: Any, storing: Storing, sending: Sending,
         if storing.output is not None:
             await storable(storing.output, storing.name)
         method: DirectMethod[..., Any, Any] = attrgetter(row.name)(kling)
+        attempt.once = not row.repeatable
         answer = await method.send(request)
         attempt.once = False
         stored: list[Path] = []

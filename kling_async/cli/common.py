@@ -168,7 +168,7 @@ class Attempt:
     """Where its files were to go."""
     exit: Exit = Exit.OK
     once: bool = False
-    """Whether a call is under way that must not be sent again without a thought."""
+    """Whether a call is under way that must not be sent twice without a thought."""
 
     def __enter__(self) -> Self:
         return self
@@ -197,6 +197,9 @@ class Attempt:
                 self.exit = self.shell.fail(not_installed(error))
             case asyncio.CancelledError() if self.ref:
                 self.shell.fail(_interrupted(again), ref=self.ref, again=again)
+                return False
+            case asyncio.CancelledError() if self.once:
+                self.shell.fail(attrs.evolve(_interrupted(None), message=_OPEN))
                 return False
             case _:
                 return False

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..handle import TaskRef
 from ..models import Task
 from .failures import plain, reference
-from .shell import Shell
+from .shell import Shell, pairs
 
 STATES = {"succeed": "green", "failed": "red"}
 
@@ -70,7 +70,7 @@ def show_task(
     if shell.json:
         shell.object(as_json(ref, task))
         return
-    table = Table.grid(padding=(0, 2))
+    table = pairs()
     rows = {
         "task": task.id,
         "external id": task.external_task_id,

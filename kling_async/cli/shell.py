@@ -50,6 +50,11 @@ class Shell:
         self.out.print(what)
         self.out.file.flush()
 
+    def script(self, text: str) -> None:
+        """Text of our own, as it is."""
+        self.out.file.write(f"{text}\n")
+        self.out.file.flush()
+
     def object(self, what: Mapping[str, object]) -> None:
         """A JSON object on a line of its own; for `--json`."""
         self.out.file.write(json.dumps(what, default=str) + "\n")
@@ -94,6 +99,14 @@ class Shell:
         self.note(f"  {line}", style="bold cyan")
 
 
+def pairs() -> Table:
+    """A table for names and values, in which no value is cut, however long a word it is."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    return table
+
+
 def panel(failure: Failure) -> Panel:
     """A failure as people read it."""
     # A broken rule says it all in the rows below.
@@ -101,7 +114,7 @@ def panel(failure: Failure) -> Panel:
     if failure.advice:
         parts.append(Text(f"\n{plain(failure.advice)}.".replace("..", "."), style="bold"))
     if failure.details:
-        table = Table.grid(padding=(0, 2))
+        table = pairs()
         for name, value in failure.details.items():
             table.add_row(Text(name.replace("_", " "), style="dim"), Text(plain(str(value))))
         parts += [*([Text()] if parts else []), table]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kling_async import KlingClient
+from kling_async.api import ROWS
 from kling_async.emulator import Emulator
 from tests.cli.running import Run
 
@@ -112,3 +113,47 @@ async def test_bad_usage_is_refused_unsent(arguments: list[str], against: Emulat
     assert 2 == ran.code
     assert "╭" in ran.err
     assert [] == against.requests
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("videos.omnia", "did you mean videos.omni"),
+        ("video.text-to-video", "did you mean videos.text_to_video"),
+        ("pictures of cats", "kling task --help lists them"),
+        ("videos.identify_face", "this one is answered at once"),
+    ],
+)
+async def test_a_mistyped_endpoint_is_told_what_was_meant(typed: str, told: str, run: Run) -> None:
+    """A name that is close to an endpoint's gets that as advice; nobody reads a list of all."""
+    ran = await run("task", "get", typed, "1")
+
+    assert 2 == ran.code
+    assert told in ran.words
+    assert "audio.text_to_audio" not in ran.words
+
+
+async def test_help_lists_the_endpoints(run: Run) -> None:
+    """Every endpoint that makes tasks stands in the help, by group."""
+    shown = await run("task", "get", "--help")
+
+    words = shown.out.replace(",", " ").split()
+    assert {part for name in ROWS for part in name.split(".")} <= set(words)
+
+
+async def test_what_a_task_made_is_told_by_its_ids(
+    against: Emulator, run: Run, kling: KlingClient, tmp_path: Path
+) -> None:
+    """The id of a video or a voice, which later calls take, is told beside its files."""
+    made = await run(
+        "voice", "create", "--voice-name", "Ann", "--voice-url", "https://example.com/a.mp3", "-o", tmp_path
+    )
+    (task,) = against.tasks.values()
+    shown = await run("task", "get", "voices.create", task.task_id)
+
+    result = (await kling.voices.create.get(task.task_id)).result
+    assert result is not None
+    (voice,) = result.voices
+    assert (0, 0) == (made.code, shown.code)
+    assert f"voices: voice id {voice.voice_id}, voice name Ann" in made.err
+    assert voice.voice_id in shown.out

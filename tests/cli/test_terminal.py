@@ -13,12 +13,13 @@ from rich.console import Console
 from kling_async import SubmitUnknown, TaskRef
 from kling_async.api import ROWS
 from kling_async.cli import serve
-from kling_async.cli.common import Attempt, Connection
 from kling_async.cli.commands import command
+from kling_async.cli.common import Attempt, Connection
 from kling_async.cli.failures import Exit
-from kling_async.cli.progress import progress
+from kling_async.cli.progress import Bars, progress
 from kling_async.cli.shell import Shell
 from kling_async.emulator import Emulator
+from kling_async.events import DownloadFinished, DownloadProgress, DownloadResumed, DownloadStarted
 from tests.cli.running import Run
 
 
@@ -61,6 +62,36 @@ def test_json_shows_no_progress() -> None:
         told.state("fox", "done")
 
     assert "" == err.getvalue()
+
+
+def test_a_large_download_has_a_bar_of_its_own() -> None:
+    """On a terminal a large file shows how much of it is there; a small one is not worth a row."""
+    there, err = shell(terminal=True)
+
+    with progress(there) as told:
+        assert isinstance(told, Bars)
+        for name, size in (("large-0", 40_000_000), ("small-0", 40_000)):
+            about = {"name": name, "host": "a.kling.ai"}
+            told.event(DownloadStarted(**about, received=0, expected=size))
+            told.event(DownloadProgress(**about, received=size // 2, expected=size))
+            told.rich.refresh()
+            told.event(DownloadFinished(**about, received=size, path=Path(name)))
+
+    assert "20 MB" in err.getvalue()
+    assert "large-0" in err.getvalue()
+    assert "small-0" not in err.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_download_that_goes_on_is_told(*, terminal: bool) -> None:
+    """A download that broke says so, and when it goes on, wherever progress is shown."""
+    there, err = shell(terminal=terminal)
+
+    with progress(there) as told:
+        about = {"name": "fox-0", "host": "a.kling.ai"}
+        told.event(DownloadResumed(**about, received=5_000_000, pause=2.0, reason="cut off"))
+
+    assert "fox-0: broke off after 5.0 MB (cut off), goes on in 2 s" in err.getvalue()
 
 
 @pytest.mark.kling_emulator(speed=1)
@@ -157,3 +188,13 @@ async def test_a_speed_of_zero_is_refused(run: Run) -> None:
 
     assert Exit.USAGE == ran.code
     assert "╭" in ran.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+async def test_completion_knows_commands_and_choices(shell: str, run: Run) -> None:
+    """The script for a shell names the commands, options and choices of every row."""
+    ran = await run("completion", shell)
+
+    assert Exit.OK == ran.code
+    for word in ("text-to-video", "first-generation", "--validate", "intelligence"):
+        assert word.lstrip("-") in ran.out
