@@ -69,7 +69,7 @@ def check(form: Form, raw: Mapping[str, Any], *, unknown_model: int, store: Pict
     schema = form.schema
     given = _tolerate(schema, raw, schema.schema)
     for error in schema.errors(given):
-        raise _refusal(error, unknown_model)
+        raise _refusal_by_model(error, schema, given) or _refusal(error, unknown_model)
     defaults = {key: schema.defaults[key] for key in DECIDING if key in schema.defaults}
     body = defaults | given
     for rule in form.rules:
@@ -153,6 +153,18 @@ def _values(holder: Any, field: str, before: str = "") -> Iterator[tuple[str, An
         for index, entry in enumerate(holder[key]):
             place = f"{before}{key}[{index}]"
             yield from _values(entry, rest, f"{place}.") if rest else ((place, holder[key], index),)
+
+
+def _refusal_by_model(error: ValidationError, schema: BodySchema, given: Mapping[str, Any]) -> Refusal | None:
+    """In the vendor's words: a value that the schema allows for some models only. None for any other finding."""
+    path = list(error.absolute_schema_path)
+    about = str(error.absolute_path[0]) if error.absolute_path else required_field(error)
+    if about != "model_name" or "then" not in path:
+        return None
+    condition: Schema = schema.schema["allOf"][path[path.index("allOf") + 1]]["if"]
+    field = str(next(iter(condition["properties"])))
+    model = given.get("model_name", schema.defaults["model_name"])
+    return Refusal(1201, f"{field} {given[field]} is not supported with {model}")
 
 
 def _refusal(error: ValidationError, unknown_model: int) -> Refusal:
