@@ -82,13 +82,8 @@ class Part:
         wanted = sum(map(len, pieces))
         written = _written(self._fd, pieces)
         self.size += written
-        if written == wanted:
-            return
-        rest = memoryview(b"".join(pieces))[written:]  # rare: a full disk, a signal
-        while rest:
-            written = os.write(self._fd, rest)
-            self.size += written
-            rest = rest[written:]
+        if written < wanted:  # rare: a disk that is filling up
+            self._write([b"".join(pieces)[written:]])
 
     def finish(self, final: Path) -> None:
         """Give the file its name, in one step; a link of that name is replaced, not followed."""

@@ -214,7 +214,7 @@ async def test_a_file_above_its_cap_is_given_up(vendor: Vendor, tmp_path: Path) 
     async with KlingClient(
         api_key=API_KEY, base_url=vendor.url, downloads=Downloads(max_bytes={"image": 1000})
     ) as kling:
-        with pytest.raises(DownloadError, match="more than the 1,000"):
+        with pytest.raises(DownloadError, match=r"has 5,128 bytes, more than the 1,000"):
             await kling.download(Image(url=f"{vendor.url}/png"), tmp_path)
 
 

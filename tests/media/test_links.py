@@ -195,6 +195,39 @@ async def test_a_file_that_ended_by_the_clock_is_asked_for_before_it_is_fetched(
     assert asked == asking
 
 
+async def test_a_link_is_asked_for_anew_once_only(tmp_path: Path) -> None:
+    """A vendor whose every link has ended does not keep us for ever."""
+    asked = list[Image]()
+
+    async def renew() -> Image:
+        asked.append(Image(url=f"{vendor.url}/a?s={len(asked)}"))
+        return asked[-1]
+
+    async with Vendor(Reply(status=403)) as vendor:
+        downloader = Downloader(Downloads(), URL(vendor.url))
+        with pytest.raises(ExpiredResult):
+            await downloader.fetch(Image(url=f"{vendor.url}/a"), tmp_path, "x", renew=renew)
+        await downloader.close()
+
+    assert 1 == len(asked)
+    assert ["/a", "/a?s=0"] == [seen.path for seen in vendor.seen]
+
+
+async def test_a_file_of_another_kind_is_not_the_same_file(tmp_path: Path) -> None:
+    """Whatever stands in its place now."""
+
+    async def renew() -> Video:
+        return Video(url=f"{vendor.url}/b")
+
+    async with Vendor(Reply(status=403)) as vendor:
+        downloader = Downloader(Downloads(), URL(vendor.url))
+        with pytest.raises(ExpiredResult):
+            await downloader.fetch(Image(url=f"{vendor.url}/a"), tmp_path, "x", renew=renew)
+        await downloader.close()
+
+    assert ["/a"] == [seen.path for seen in vendor.seen]
+
+
 @pytest.mark.parametrize("status", [403, 404, 410])
 async def test_a_file_whose_end_is_known_says_when_it_was(tmp_path: Path, status: int) -> None:
     """The link's own word, in universal time."""

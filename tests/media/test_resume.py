@@ -22,6 +22,7 @@ from yarl import URL
 from kling_async import ClientClosed, DownloadError, Downloads, KlingClient
 from kling_async.emulator import Emulator
 from kling_async.media.downloads import Downloader
+from kling_async.media.writing import landed
 from kling_async.models import Image, Video
 from tests.support.cutting import BadLine
 from tests.support.hosting import FileHost, Fixed
@@ -180,13 +181,13 @@ def refused(**headers: str) -> Twist:
     return twist
 
 
-def ranged(text: str | None, body: bytes | None = None, **more: str) -> Twist:
+def ranged(text: str | None, body: bytes | None = None, etag: str | None = None, modified: str | None = None) -> Twist:
     """A 206 that says other bytes than it should."""
 
     def twist(reply: Reply) -> Reply:
-        headers = {name: value for name, value in reply.headers.items() if name != "Content-Range"}
-        told = {} if text is None else {"Content-Range": text}
-        return attrs.evolve(reply, headers={**headers, **told, **more}, body=reply.body if body is None else body)
+        other = {"Content-Range": text or "", "ETag": etag, "Last-Modified": modified}  # an empty one is not sent
+        headers = {**reply.headers, **{name: value for name, value in other.items() if value is not None}}
+        return attrs.evolve(reply, headers=headers, body=reply.body if body is None else body)
 
     return twist
 
@@ -219,7 +220,8 @@ END, SIZE = len(MP4) - 1, len(MP4)
         ranged(f"items 500000-{END}/{SIZE}"),
         ranged("bytes"),
         ranged(None),
-        ranged(f"bytes 500000-{END}/{SIZE}", OTHER[:2_000_012], ETag='"two"'),
+        ranged(f"bytes 500000-{END}/{SIZE}", OTHER[:2_000_012], etag='"two"'),
+        ranged(f"bytes 500000-{END}/{SIZE}", MP4[500_000:600_000]),
         in_chunks(f"bytes 500000-599999/{SIZE}", MP4[500_000:700_000]),
         refused(**{"Content-Range": f"bytes */{SIZE}"}),
         refused(**{"Content-Range": "bytes */500000"}),
@@ -236,6 +238,19 @@ async def test_an_answer_that_does_not_go_with_our_bytes_is_not_added_to_them(
 
     assert MP4 == path.read_bytes()
     assert [(None, None), ("bytes=500000-", '"one"'), (None, None)] == asked(vendor)
+
+
+async def test_where_the_date_tells_another_date_is_another_file(
+    store: Downloader, vendor: FileHost, shelf: Shelf, tmp_path: Path
+) -> None:
+    """Even if the host says that it goes on with ours."""
+    shelf.etag, shelf.modified, shelf.cuts = None, DATE, [500_000]
+    shelf.twists = [None, ranged(f"bytes 500000-{END}/{SIZE}", modified=DATE.replace("21", "22"))]
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert [(None, None), ("bytes=500000-", DATE), (None, None)] == asked(vendor)
 
 
 async def test_an_answer_of_some_of_the_missing_bytes_is_taken(
@@ -356,17 +371,18 @@ async def test_a_part_belongs_to_one_address_whatever_it_is_signed_with(
     assert [("bytes=700000-", '"one"') if same else (None, None)] == asked(vendor)
 
 
+@pytest.mark.parametrize("size", [len(OTHER), 5000])
 async def test_a_part_of_a_file_that_changed_since_is_started_over(
-    vendor: FileHost, shelf: Shelf, tmp_path: Path
+    vendor: FileHost, shelf: Shelf, tmp_path: Path, size: int
 ) -> None:
-    """Its host answers with the whole."""
+    """Its host answers with the whole, which may be shorter than what is here."""
     await broken_off(vendor, shelf, tmp_path, 700_000)
-    shelf.body, shelf.etag = OTHER, '"two"'
+    shelf.body, shelf.etag = OTHER[:size], '"two"'
 
     async with storing(vendor.url) as downloader:
         path = await downloader.fetch(clip(vendor), tmp_path, "x")
 
-    assert OTHER == path.read_bytes()
+    assert OTHER[:size] == path.read_bytes()
     assert 1 == len(vendor.seen)
 
 
@@ -526,6 +542,23 @@ async def test_a_download_that_is_cancelled_leaves_the_beginning_of_the_file(
     assert MP4.startswith(left)
     assert MP4 == path.read_bytes()
     assert (f"bytes={len(left)}-" if left else None) == vendor.seen[1].headers.get("Range")
+
+
+async def test_a_cancellation_waits_for_the_thread() -> None:
+    """However often it comes: the thread writes into a file that must not be closed yet."""
+    thread: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(landed(thread))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.sleep(0)
+    early = waiting.done()
+
+    thread.set_result(5)
+    await asyncio.wait([waiting])
+
+    assert not early
+    assert waiting.cancelled()
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no list of open files there")
