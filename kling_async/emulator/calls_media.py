@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from random import Random
 from typing import Any, Final
 
 from .calls import Call, present
 from .clock import milliseconds
-from .documents import document
+from .documents import speakers
 from .footage import clip, parent_video
 from .media import CutoutWork, Part, PortraitWork, SoundWork
 from .refusals import Refusal
@@ -74,12 +73,6 @@ def _faces(seed: str, length: int) -> tuple[Face, ...]:
         start = random.randrange(max(length - SHORTEST_FACE, 1))
         faces.append(Face(str(number), start, random.randrange(min(start + SHORTEST_FACE, length), length + 1)))
     return tuple(faces)
-
-
-@cache
-def speakers(language: str) -> frozenset[str]:
-    """The voices that read out a language. They have nothing to do with those of the library."""
-    return frozenset(document("video-audio-general")["x-tts-voices"][language])
 
 
 def speak(call: Call) -> Any:
