@@ -1,8 +1,8 @@
 """Bodies too large to be built: sent piece by piece, as long as said beforehand, and again from the start if need be.
 
-JSON is written with a placeholder where a file or a very long text stands, and cut there. The pieces are read and
-encoded one ahead in two threads of the client's own, because ten megabytes of Base64 at once would halt the event loop,
-and eight such bodies would fill the memory. A body is never sent in chunks of its own telling: the length is exact.
+JSON is written with a placeholder where a file or a very long text stands, and cut there. Files are read one block
+ahead in two threads of the client's own, and encoded on the loop in pieces of a tenth of a millisecond: threads that
+encode hold the loop up for longer, since they share its lock. The length is exact; nothing is ever sent as chunks.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Upload(aiohttp.Payload):
         """Called when a file has to be waited for, which is nobody's fault on the line."""
         self.on_end: Callable[[], None] = _nothing
         """Called when a writing is over, for whatever reason."""
+        self._transport: asyncio.WriteTransport | None = None
 
     @property
     def size(self) -> int:
@@ -82,7 +83,8 @@ class Upload(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Write everything, from the start. A connection left in the middle is cut, since it is good for nothing."""
-        left, transport = self.size, writer.transport  # aiohttp forgets it when it closes, which does not cut
+        left, self._transport = self.size, writer.transport  # aiohttp forgets it when it closes
+        finished = False
         try:
             for part in self._parts:
                 async with aclosing(self._threads.ahead(part, self.on_wait)) as blocks:
@@ -94,13 +96,19 @@ class Upload(aiohttp.Payload):
                             await writer.write(piece)
                             self.on_progress()
                             await asyncio.sleep(0)  # a fast line never makes anybody wait, and the others want a turn
+            finished = True
         except InvalidRequest as error:
             self.trouble = error
             raise
         finally:
             self.on_end()
-            if left and transport is not None:
-                transport.abort()
+            if not finished:
+                self.cut()
+
+    def cut(self) -> None:
+        """Cut the connection. Closing it, as aiohttp does, waits for a vendor who has stopped to read."""
+        if self._transport is not None:
+            self._transport.abort()
 
     async def write_with_length(
         self,
@@ -200,6 +208,9 @@ class Uploads:
                 upload.on_progress, upload.on_wait = partial(count, patience), partial(count, None)
                 try:
                     yield
+                except BaseException:
+                    upload.cut()
+                    raise
                 finally:
                     upload.on_progress = upload.on_wait = _nothing
                     self._limits.discard(limit)
