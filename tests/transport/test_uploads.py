@@ -246,7 +246,7 @@ async def test_hook_of_a_session_may_send_twice_and_look_at_the_body(tmp_path: P
 
     async def twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         assert isinstance(request.body, aiohttp.Payload)
-        bodies.append(await request.body.as_bytes())
+        bodies.append(request.body.decode().encode())
         (await handler(request)).close()
         return await handler(request)
 
