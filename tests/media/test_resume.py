@@ -691,7 +691,7 @@ async def test_a_full_disk_is_told_and_leaves_the_beginning_of_the_file(
     import resource
 
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    async with storing(vendor.url) as downloader:
+    async with storing(vendor.url, resumes=0) as downloader:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_400_001, before[1]))
         try:
             with pytest.raises(DownloadError, match=r"x\.part cannot be written: File too large"):
