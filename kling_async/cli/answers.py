@@ -7,7 +7,6 @@ stand below, whole and in lines of their own, and a mask is not shown at all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeGuard, cast
@@ -18,9 +17,10 @@ from rich.text import Text
 
 from ..handle import TaskRef
 from ..models import Task
+from ..models.files import moment
 from .failures import plain
 from .options import fields
-from .present import STATES, as_json, show_task
+from .present import STATES, as_json, show_task, when
 from .shell import Shell, pairs
 
 Cells: TypeAlias = Mapping[str, str]
@@ -56,6 +56,19 @@ def facts(result: object) -> Iterator[str]:
             told = {key: text for key, text in cells(item).items() if key != "index"}
             if told:
                 yield f"{name}: {', '.join(f'{key} {text}' for key, text in told.items())}"
+
+
+def ids(result: object) -> str:
+    """By what later calls know the things a task made."""
+    named = (own_id(item) for _, items in _lists(result) for item in items)
+    return ", ".join(filter(None, named))
+
+
+def own_id(item: object) -> str | None:
+    """By what the vendor knows a thing, if it says so."""
+    names = (field.name for field in fields(type(item)) if field.name == "id" or field.name.endswith("_id"))
+    known = (getattr(item, name) for name in names)
+    return next((str(each) for each in known if each), None)
 
 
 def cells(item: object) -> dict[str, str]:
@@ -138,7 +151,7 @@ def _words(name: str, value: object) -> str:
         case Decimal():
             return f"{value:f}"
         case int() if name.endswith("_time") and value >= _ERA:
-            return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+            return when(moment(value)) or str(value)
         case tuple():
             return ", ".join(filter(None, (_words(name, each) for each in cast("tuple[object, ...]", value))))
         case _ if _is_model(value):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, cast
-
-import attrs
 
 from ..api import DirectRow
 from ..client import KlingClient
 from ..media.naming import slug
 from ..models import File
 from ..protocol.direct import DirectMethod
-from .answers import is_task, show_answer
+from .answers import is_task, own_id, show_answer
 from .common import Attempt, Connection, Sending, Storing, storable
 from .options import fields
 from .progress import Relay, progress
@@ -69,19 +67,14 @@ def _named(row: DirectRow, request: object, answer: object, name: str | None) ->
     items = cast("tuple[object, ...]", answer) if isinstance(answer, tuple) else (answer,)
     named: dict[str, list[File]] = {}
     for item in items:
-        base = name or slug(_own_id(item) or _source(request) or row.name.rpartition(".")[2])
-        for file in cast("Iterable[File]", getattr(item, "files", ())):
+        files = cast("tuple[File, ...]", getattr(item, "files", ()))
+        if not files:
+            continue
+        base = name or slug(own_id(item) or _source(request) or row.name.rpartition(".")[2])
+        for file in files:
             kind = getattr(file, "type", None)  # cut-outs tell what they show
             named.setdefault(slug(f"{base}-{kind}") if kind else base, []).append(file)
     return named
-
-
-def _own_id(item: object) -> str | None:
-    """By what the vendor knows a thing, if it says so."""
-    if not attrs.has(type(item)):
-        return None
-    ids = (getattr(item, field.name) for field in fields(type(item)) if field.name.endswith("_id"))
-    return next((str(each) for each in ids if each), None)
 
 
 def _source(request: object) -> str | None:

@@ -76,8 +76,8 @@ def show_task(
         "external id": task.external_task_id,
         "status": task.status.value,
         "message": task.message,
-        "created": _when(task.created_at),
-        "updated": _when(task.updated_at),
+        "created": when(task.created_at),
+        "updated": when(task.updated_at),
         "units": None if task.units is None else f"{task.units:f}",
     }
     for name, value in rows.items():
@@ -91,16 +91,16 @@ def show_task(
         shell.line(line)
 
 
-def show_tasks(shell: Shell, tasks: Iterable[tuple[TaskRef, Task[Any]]]) -> None:
-    """A page of tasks, one line each."""
+def show_tasks(shell: Shell, tasks: Iterable[tuple[TaskRef, Task[Any], str]]) -> None:
+    """A page of tasks, one line each, with the ids of what they made."""
     if shell.json:
-        for ref, task in tasks:
+        for ref, task, _ in tasks:
             shell.object(as_json(ref, task))
         return
-    table = Table("task", "status", "created", "units", "message", box=None, pad_edge=False)
-    for _, task in tasks:
+    table = Table("task", "status", "created", "units", "made", "message", box=None, pad_edge=False)
+    for _, task, made in tasks:
         units = "" if task.units is None else f"{task.units:f}"
-        cells = (task.id, task.status.value, _when(task.created_at), units, task.message)
+        cells = (task.id, task.status.value, when(task.created_at), units, made, task.message)
         table.add_row(*(Text(plain(cell), style=STATES.get(cell, "")) for cell in cells))
     if table.row_count:
         shell.show(table)
@@ -108,7 +108,8 @@ def show_tasks(shell: Shell, tasks: Iterable[tuple[TaskRef, Task[Any]]]) -> None
         shell.note("no tasks on this page")
 
 
-def _when(moment: datetime | None) -> str:
+def when(moment: datetime | None) -> str:
+    """A moment as people read it; nothing where none is known."""
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

@@ -12,7 +12,7 @@ from ..client import KlingClient
 from ..errors import InvalidRequest
 from ..handle import TaskHandle, TaskRef
 from ..protocol.endpoint import TaskMethod
-from .answers import facts
+from .answers import facts, ids
 from .common import RUNNING, Attempt, Connection, positive, storable
 from .endpoints import known, listed
 from .following import finish
@@ -73,7 +73,9 @@ async def list_(
         async with connection.client() as kling:
             method: TaskMethod[..., Any, Any] = attrgetter(endpoint)(kling)
             tasks = await method.list(page=page, page_size=page_size)
-        show_tasks(attempt.shell, [(_ref(endpoint, task.id, task.external_task_id), task) for task in tasks])
+        show_tasks(
+            attempt.shell, [(_ref(endpoint, task.id, task.external_task_id), task, ids(task.result)) for task in tasks]
+        )
     return attempt.exit
 
 

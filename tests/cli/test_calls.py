@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -28,6 +27,7 @@ from tests.cli.running import Run
 from tests.support.vendor import API_KEY, Reply, Vendor, said
 
 CLIP = "https://example.com/a.mp4"
+MARCH = 1774700000000
 ELEMENT = 2**53 + 1
 """An id that no double holds."""
 
@@ -141,17 +141,18 @@ async def test_an_empty_list_is_no_error(vendor: Vendor, run: Run) -> None:
     assert "there are none" in ran.err
 
 
-@pytest.mark.parametrize(("width", "first"), [(200, ["name", "id", "remaining"]), (60, ["name", "Trial"])])
+@pytest.mark.parametrize(("width", "first"), [(200, ["name", "id", "purchase"]), (60, ["name", "Trial"])])
 def test_wide_lists_stand_below_each_other(width: int, first: list[str]) -> None:
     """Entries stand in a line each where they fit, else one below the other; no id is cut either way."""
     out = io.StringIO()
     shell = Shell(out=Console(file=out, width=width))
-    packs = tuple(ResourcePack(name="Trial", id=f"{at:050}", remaining_quantity=Decimal(at)) for at in (1, 2))
+    packs = tuple(ResourcePack(name="Trial", id=f"{at:050}", purchase_time=MARCH) for at in (1, 2))
 
     show_answer(shell, "account.costs", packs, ())
 
     assert first == out.getvalue().split()[: len(first)]
     assert f"{2:050}" in "".join(out.getvalue().split())
+    assert "2026-03-28 12:13:20 UTC" in out.getvalue()
 
 
 async def test_costs_reach_back_400_days_by_themselves(vendor: Vendor, run: Run) -> None:

@@ -157,3 +157,4 @@ async def test_what_a_task_made_is_told_by_its_ids(
     assert (0, 0) == (made.code, shown.code)
     assert f"voices: voice id {voice.voice_id}, voice name Ann" in made.err
     assert voice.voice_id in shown.out
+    assert voice.voice_id in (await run("task", "list", "voices.create")).out

@@ -22,6 +22,7 @@ from kling_async.api.fields import (
     picture,
     pictures,
     seconds,
+    sequence,
     sound,
     switch,
     texts,
@@ -57,6 +58,7 @@ class Everything(Request):
     duration: int | str | None = seconds("How long.", only=(5, 10), default=None)
     loud: bool | None = switch("How loud.", default=None)
     part: Part | Mapping[str, Any] | None = nested("A part.", Part, default=None)
+    parts: Sequence[Part | Mapping[str, Any]] | None = sequence("Parts.", Part, maximum=2, default=None)
 
 
 class Things(Resource):
@@ -99,6 +101,10 @@ def everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (
             ["--part", '{"faces": ["cat.png", "dog.png"], "since": "2026-03-28T12:13:20Z"}'],
             {"part": {"faces": ["<Base64 of cat.png>", "<Base64 of dog.png>"], "since": NOW_IN_MS}},
+        ),
+        (
+            ["--parts", '[{"face": "cat.png"}, {"face": "https://e.com/x.png"}]'],
+            {"parts": [{"face": "<Base64 of cat.png>"}, {"face": "https://e.com/x.png"}]},
         ),
         (["--extra", '{"seed": 9007199254740993}'], {"seed": 9007199254740993}),
     ],
@@ -150,6 +156,8 @@ async def test_a_moment_without_a_zone_is_local(typed: str, hour: int, run: Run)
         (["--duration", "7"], "Choose from"),
         (["--amount", "many"], "--amount"),
         (["--amount", "12"], "must be between 2 and 9 or auto"),
+        (["--parts", "[1]"], "must be a Part or a mapping"),
+        (["--parts", "1"], "must be a list of Part"),
         (["--part", '{"nose": 1}'], "is not a field; there are face, faces, since"),
         (["--views", "cat.png"] * 3, "must have 1 to 2 items, has 3"),
     ],
@@ -175,6 +183,7 @@ async def test_help_says_what_to_type(run: Run, monkeypatch: pytest.MonkeyPatch)
         "[2 to 9]",
         "[choices: 5, 10]",
         "[{face?, faces?, since?}, or @FILE]",
+        "[list of at most 2 {face?, faces?, since?}, or @FILE]",
     ):
         assert words in shown.out
     assert "--no-tags" not in shown.out
