@@ -99,5 +99,5 @@ class Sounds(Resource):
     video_to_audio: Final = TaskEndpoint(VideoToAudio, DubbingResult, "/v1/audio/video-to-audio", pool="video")
     """Make sound and music that fit a video."""
 
-    text_to_speech: Final = DirectEndpoint(TextToSpeech, task_of(SpeechResult, "audio.text_to_speech"), "/v1/audio/tts")
+    text_to_speech: Final = DirectEndpoint(TextToSpeech, task_of(SpeechResult), "/v1/audio/tts")
     """Say a text; answers with the finished task, which can be downloaded."""

@@ -140,9 +140,13 @@ def nothing(data: Json) -> None:
     del data
 
 
-def task_of(kind: type[V], path: str) -> Callable[[Json], Task[V]]:
-    """A task that is finished when the answer comes; raises `TaskFailed` if it failed."""
-    spec: TaskSpec[..., Any, V] = TaskSpec(cast("Any", None), kind, path, pool="other")
+def task_of(kind: type[V]) -> Callable[[Json], Task[V]]:
+    """
+    A task that is finished when the answer comes; raises `TaskFailed` if it failed.
+
+    Its `endpoint` is empty, for there is none where it could be asked for again.
+    """
+    spec: TaskSpec[..., Any, V] = TaskSpec(cast("Any", None), kind, "", pool="other")
     return lambda data: succeeded(spec.read(data))
 
 
