@@ -36,7 +36,7 @@ def test_price_list_is_the_documents() -> None:
     """Every row of the documents' list is ours: units by mode, what they are counted by, their date, who says so."""
 
     def by_mode(price: Any) -> dict[str, Decimal]:
-        modes: dict[str, Any] = price if isinstance(price, dict) else {ANY: price}
+        modes: Any = price if isinstance(price, dict) else {ANY: price}
         return {mode: Decimal(str(each)) for mode, each in modes.items()}
 
     stated = {
