@@ -182,9 +182,10 @@ async def test_request_as_a_value_makes_the_same_call(name: str) -> None:
     """A request built earlier sends what keywords send."""
     request: Any = EVERY[name].request(**least(EVERY[name].request))
     async with Vendor(said(None)) as vendor, a_client(vendor) as kling:
-        for call in (lambda: method(kling, name).send(request), lambda: method(kling, name)(**least(type(request)))):
-            with contextlib.suppress(ResponseError):  # of an answer without data; what was sent is what matters here
-                await call()
+        with contextlib.suppress(ResponseError):  # of an answer without data; what was sent is what matters here
+            await method(kling, name).send(request)
+        with contextlib.suppress(ResponseError):
+            await method(kling, name)(**least(EVERY[name].request))
 
     first, second = vendor.seen[0], vendor.seen[-1]
     assert (first.method, first.path, first.body) == (second.method, second.path, second.body)
@@ -216,8 +217,9 @@ async def test_call_that_changes_or_costs_something_is_sent_once(name: str, trou
         with pytest.raises((ServerError, ConnectionFailed, RateLimited)) as caught:
             await method(kling, name)(**least(EVERY[name].request))
 
+    raised: Any = caught.value
     assert 1 == len(vendor.seen)
-    assert unknown is caught.value.may_have_been_created
+    assert unknown is raised.may_have_been_created
 
 
 def test_what_is_repeated_is_what_only_reads() -> None:
