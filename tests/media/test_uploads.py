@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from kling_async import InvalidRequest
-from kling_async.media.inputs import PIECE, Embedded, encoded
+from kling_async.media.embedded import BLOCK, PIECE, Embedded, encoded
 
-BLOCK = 8 * PIECE
 BORDERS = [1, 2, 3, 4, PIECE - 1, PIECE, PIECE + 1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 2, 2 * BLOCK + PIECE + 1]
 
 

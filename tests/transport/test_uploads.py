@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from kling_async import ClientClosed, ConnectionFailed, InvalidRequest, RequestTimeout
-from kling_async.media.inputs import PIECE, Embedded
+from kling_async.media.embedded import BLOCK, PIECE, Embedded
 from kling_async.protocol.call import Answer, Body, Call
 from kling_async.protocol.codec import dumps
 from kling_async.transport.auth import Secret
@@ -29,7 +29,6 @@ from kling_async.transport.uploads import AT_ONCE, Uploads
 from tests.support.vendor import API_KEY, Reply, Vendor, refused, row, said
 
 BEARER = Secret(API_KEY)
-BLOCK = 8 * PIECE
 HUGE = 48_000_000
 """More than all buffers between two ends of a loopback connection hold."""
 
