@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -586,6 +587,26 @@ async def test_closing_ends_downloads_and_waits_for_them(vendor: FileHost, shelf
     while threading.active_count() > threads:  # they were told to end, and are on their way
         await asyncio.sleep(0)
     assert [] == _open_files(tmp_path)
+
+
+async def test_no_more_files_are_under_way_than_the_options_allow(vendor: FileHost, tmp_path: Path) -> None:
+    """The others wait for one to end."""
+    async with BadLine(vendor.url, itertools.repeat(400), stall=True) as line, storing(line.url, concurrency=2) as few:
+        jobs = [
+            asyncio.ensure_future(few.fetch(Video(url=f"{line.url}/clip{at}"), tmp_path, f"x{at}")) for at in range(6)
+        ]
+        while line.cuts < 2:
+            await asyncio.sleep(0)
+        for _ in range(500):
+            await asyncio.sleep(0)
+        together = len(vendor.seen)
+        jobs[0].cancel()
+        while line.cuts < 3:
+            await asyncio.sleep(0)
+
+    assert 2 == together
+    assert 3 == len(vendor.seen)
+    assert [ClientClosed] * 5 == [type(job.exception()) for job in jobs[1:]]
 
 
 async def test_closing_ends_a_pause(tmp_path: Path) -> None:
