@@ -94,8 +94,7 @@ def _shape(about: FieldInfo | None) -> Any:
     kind = _TYPES.get(about.kind, str) if about else str
     if about is None or not about.choices or about.open:
         return kind
-    choices = tuple(map(int, about.choices)) if about.kind == "seconds" else about.choices
-    words = cast("Any", Literal)[choices]
+    words = cast("Any", Literal)[about.choices]
     return kind | words if about.kind == "integer" else words
 
 

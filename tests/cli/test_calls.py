@@ -99,10 +99,10 @@ async def test_files_of_an_answer_are_named_by_what_they_show(against: Emulator,
 
 async def test_a_name_names_the_files(against: Emulator, run: Run, tmp_path: Path) -> None:
     """`--name` names the files of an answer, and of several things in it, one after the other."""
-    ran = await run("voice", "presets", "--page-size", "2", "-o", tmp_path, "--name", "voice")
+    ran = await run("voice", "presets", "--page-size", "2", "-o", tmp_path, "--name", "my.voice")
 
     assert 0 == ran.code
-    assert ["voice-0.mp3", "voice-1.mp3"] == sorted(path.name for path in tmp_path.iterdir())
+    assert ["my.voice-0.mp3", "my.voice-1.mp3"] == sorted(path.name for path in tmp_path.iterdir())
 
 
 async def test_a_speech_is_shown_and_stored_like_a_task(against: Emulator, run: Run, tmp_path: Path) -> None:

@@ -67,16 +67,19 @@ def test_json_shows_no_progress() -> None:
 def test_a_large_download_has_a_bar_of_its_own() -> None:
     """On a terminal a large file shows how much of it is there; a small one is not worth a row."""
     there, err = shell(terminal=True)
+    shares: list[float] = []
 
     with progress(there) as told:
         assert isinstance(told, Bars)
-        for name, size in (("large-0", 40_000_000), ("small-0", 40_000)):
+        for name, size in (("small-0", 40_000), ("large-0", 40_000_000)):
             about = {"name": name, "host": "a.kling.ai"}
             told.event(DownloadStarted(**about, received=0, expected=size))
             told.event(DownloadProgress(**about, received=size // 2, expected=size))
             told.rich.refresh()
+            shares += [each.percentage for each in told.rich.tasks]
             told.event(DownloadFinished(**about, received=size, path=Path(name)))
 
+    assert [50] == shares
     assert "20 MB" in err.getvalue()
     assert "large-0" in err.getvalue()
     assert "small-0" not in err.getvalue()

@@ -186,7 +186,7 @@ async def test_help_says_what_to_type(run: Run, monkeypatch: pytest.MonkeyPatch)
         "[list of at most 2 {face?, faces?, since?}, or @FILE]",
     ):
         assert words in shown.out
-    assert "--no-tags" not in shown.out
+    assert "--empty" not in shown.out
 
 
 async def test_json_may_come_from_a_file(run: Run, tmp_path: Path) -> None:
