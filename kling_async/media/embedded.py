@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from io import FileIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -120,9 +120,22 @@ def _changed(field: str, path: Path, change: str) -> InvalidRequest:
     return InvalidRequest(field, f"must be left as it is until the request is sent ({change})", path)
 
 
+def _plain_encoded(piece: memoryview) -> bytes:
+    return binascii.b2a_base64(piece, newline=False)
+
+
+_encoded: Callable[[memoryview], bytes]
+try:  # the extra `speed`; the standard library does the same at a tenth of the pace
+    import pybase64
+except ImportError:
+    _encoded = _plain_encoded
+else:
+    _encoded = pybase64.b64encode
+
+
 def encoded(piece: memoryview) -> bytes:
     """Base64 text of a piece, which is a multiple of three bytes or the last."""
-    return binascii.b2a_base64(piece, newline=False)
+    return _encoded(piece)
 
 
 def _filled(file: FileIO, room: memoryview) -> int:
