@@ -1,8 +1,8 @@
 """An asyncio-native client for the Kling AI open platform.
 
-Request classes live in `kling_async.api`, results in `kling_async.models`, a Kling to test against in
-`kling_async.emulator`. Names are loaded when they are first used: tools that only look at the package, such as pytest
-loading its plugins, do not pay for an HTTP client.
+Request classes live in `kling_async.api`, results in `kling_async.models`, what can be watched in `kling_async.events`,
+a Kling to test against in `kling_async.emulator`. Names are loaded when they are first used: tools that only look at the
+package, such as pytest loading its plugins, do not pay for an HTTP client.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ __all__ = [
 
 _ROOMS: Final = (*("_version", "errors", "models", "options", "handle", "transport.auth", "client"),)
 """Where the names live, light rooms first."""
-_PUBLIC: Final = frozenset({"api", "emulator", "errors", "models"})
+_PUBLIC: Final = frozenset({"api", "emulator", "errors", "events", "models"})
 """Modules that may be reached as attributes."""
 
 

@@ -12,7 +12,14 @@ import pytest
 
 import kling_async
 
-LISTED = ["kling_async", "kling_async.api", "kling_async.errors", "kling_async.handle", "kling_async.models"]
+LISTED = [
+    "kling_async",
+    "kling_async.api",
+    "kling_async.errors",
+    "kling_async.events",
+    "kling_async.handle",
+    "kling_async.models",
+]
 HEAVY = ["PIL", "av", "cyclopts", "jinja2", "jsonschema", "rich", "kling_async.cli", "kling_async.emulator", "pytest"]
 
 
