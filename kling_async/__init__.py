@@ -1,8 +1,8 @@
 """An asyncio-native client for the Kling AI open platform.
 
 Request classes live in `kling_async.api`, results in `kling_async.models`, what can be watched in `kling_async.events`,
-a Kling to test against in `kling_async.emulator`. Names are loaded when they are first used: tools that only look at the
-package, such as pytest loading its plugins, do not pay for an HTTP client.
+a Kling to test against in `kling_async.emulator`. Names are loaded when they are first used: tools that only look at
+the package, such as pytest loading its plugins, do not pay for an HTTP client.
 """
 
 from __future__ import annotations
