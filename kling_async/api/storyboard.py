@@ -53,9 +53,10 @@ class Filmed(Protocol):
 
 
 def words(request: Filmed) -> tuple[str, ...]:
-    """Every text that describes the video."""
-    shots = (shot.prompt for shot in request.multi_prompt or () if isinstance(shot, ShotPrompt))
-    return ((request.prompt,) if request.prompt else ()) + tuple(shots)
+    """The texts that describe the video: the shots of a written storyboard, else the prompt. The others are ignored."""
+    if request.multi_shot and request.shot_type == "customize":
+        return tuple(shot.prompt for shot in request.multi_prompt or () if isinstance(shot, ShotPrompt))
+    return (request.prompt,) if request.prompt else ()
 
 
 def cited(texts: Iterable[str], kind: str) -> set[int]:

@@ -157,6 +157,16 @@ BROKEN: dict[str, Case] = {
     "shots add up to the duration": text(
         "multi_prompt", "8 s", multi_shot=True, shot_type="customize", duration=8, multi_prompt=shots("2", "3")
     ),
+    "a voice cited in a shot needs sound": (
+        TextToVideo,
+        {
+            "multi_shot": True,
+            "shot_type": "customize",
+            "multi_prompt": [{"index": 1, "prompt": SPEAKS, "duration": 5}],
+        },
+        "sound",
+        "must be on",
+    ),
     "a cited voice needs sound": (TextToVideo, {"prompt": SPEAKS}, "sound", "must be on"),
     "map: storyboard by model": text(
         "multi_shot", "kling-v2-6", model_name="kling-v2-6", multi_shot=True, shot_type="intelligence"
@@ -539,6 +549,23 @@ KEPT: dict[str, tuple[Any, dict[str, Any]]] = {
     "i2v mode of a master is not ruled out": (
         ImageToVideo,
         {"model_name": "kling-v2-master", "image": URL, "mode": "pro"},
+    ),
+    "omni cites in texts that are ignored": (
+        OmniVideo,
+        {
+            "prompt": "<<<image_9>>>",
+            "multi_shot": True,
+            "shot_type": "customize",
+            "multi_prompt": [{"index": 1, "prompt": "a fox", "duration": 5}],
+        },
+    ),
+    "omni cites in shots of no storyboard": (
+        OmniVideo,
+        {"multi_prompt": [{"index": 1, "prompt": "<<<image_9>>>", "duration": 5}]},
+    ),
+    "a voice in shots of no storyboard": (
+        TextToVideo,
+        {"multi_prompt": [{"index": 1, "prompt": SPEAKS, "duration": 5}]},
     ),
     "omni from words": (OmniVideo, {"model_name": V3, "duration": 15, "sound": "on", "mode": "4k"}),
     "omni first frame decides the ratio": (OmniVideo, {"aspect_ratio": None, "image_list": [FIRST]}),
