@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -36,8 +36,9 @@ def test_price_list_is_the_documents() -> None:
     """Every row of the documents' list is ours: units by mode, what they are counted by, their date, who says so."""
 
     def by_mode(price: Any) -> dict[str, Decimal]:
-        modes: Any = price if isinstance(price, dict) else {ANY: price}
-        return {mode: Decimal(str(each)) for mode, each in modes.items()}
+        if not isinstance(price, Mapping):
+            return {ANY: Decimal(str(price))}
+        return {mode: Decimal(str(each)) for mode, each in cast("Mapping[str, Any]", price).items()}
 
     stated = {
         each["what"]: (by_mode(each["units"]), each["per"], each["as_of"], each["confidence"] == "official-copy")

@@ -6,16 +6,28 @@ import base64
 import copy
 import inspect
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from kling_async import InvalidRequest
-from kling_async.api import ROWS, CameraControl, GenerateImage, Images, ImageToVideo, ShotPrompt, TextToVideo
+from kling_async import InvalidRequest, api
+from kling_async.api import (
+    CALLS,
+    ROWS,
+    CameraControl,
+    GenerateImage,
+    Images,
+    ImageToVideo,
+    ShotPrompt,
+    TextToVideo,
+    info,
+)
 from kling_async.media.inputs import Embedded
 from kling_async.protocol.codec import dump
+from tests.api.least import LEAST
 
 URL = "https://files.example/fox.png"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0\0\0\x02\0" + b"\0" * 200_000
@@ -119,6 +131,48 @@ def test_signature_shows_the_real_parameters(row: Any) -> None:
     assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for each in shown.values())
     assert inspect.signature(row.request).parameters == shown
     assert "object" not in {str(each.annotation) for each in shown.values()}
+
+
+@pytest.mark.parametrize("row", CALLS.values(), ids=CALLS.keys())
+def test_signature_of_a_direct_call(row: Any) -> None:
+    """The same for calls that are answered at once, which have no callback and no external id."""
+    nobody: Any = None
+    method = row.__get__(Images(nobody), Images)
+
+    shown = inspect.signature(method).parameters
+
+    assert [field.name for field in attrs.fields(row.request)] == list(shown)
+    assert "extra" == list(shown)[-1]
+    assert not {"callback_url", "external_task_id"} & set(shown)
+    assert inspect.signature(row.request).parameters == shown
+
+
+@pytest.mark.parametrize("kind", LEAST, ids=lambda kind: kind.__name__)
+def test_every_request_is_a_value(kind: Any) -> None:
+    """Each request class is equal by its fields, survives pickle, and is short to look at."""
+    made = kind(**LEAST[kind])
+
+    assert kind(**LEAST[kind]) == made == through_pickle(made)
+    assert hash(made) == hash(through_pickle(made))
+    assert repr(made).startswith(f"{kind.__name__}(")
+
+
+def test_every_request_class_is_public() -> None:
+    """The classes of all rows, and those that stand in their fields, are in `kling_async.api`."""
+    used: set[Any] = {row.request for row in ROWS.values()} | {row.request for row in CALLS.values()}
+    parts = {part for kind in used for part in parts_of(kind)}
+
+    assert used == set(LEAST)
+    assert set() == {kind.__name__ for kind in used | parts} - set(api.__all__)
+
+
+def parts_of(kind: Any) -> Iterator[Any]:
+    """The classes of the objects inside of a request."""
+    for field in attrs.fields(kind):
+        about = info(field)
+        if about is not None and about.item is not None:
+            yield about.item
+            yield from parts_of(about.item)
 
 
 def test_signature_tells_required_from_optional() -> None:
