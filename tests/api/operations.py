@@ -244,3 +244,19 @@ def answers(row: Row) -> Iterator[tuple[str, Part, Part, Reader]]:
                 content = resolved(operation["responses"]["200"], whole)["content"]["application/json"]
                 data = resolved(resolved(content["schema"], whole)["properties"]["data"], whole)
                 yield f"{name} {method} {path}", whole, data, reader
+
+
+def shown_answers(row: Row) -> Iterator[tuple[str, Any, Reader]]:
+    """The whole answers that the documents show for a row, and what reads their data."""
+    readers = {operation: reader for operation, _, _, reader in answers(row)}
+    for name, whole in DOCUMENTS.items():
+        for method, path, operation in operations(whole):
+            reader = readers.get(f"{name} {method} {path}")
+            if reader is None:
+                continue
+            content = resolved(operation["responses"]["200"], whole)["content"]["application/json"]
+            samples = [each["value"] for each in content.get("examples", {}).values()]
+            samples += [content["example"]] if "example" in content else []
+            samples += resolved(content["schema"], whole).get("examples", [])
+            for at, sample in enumerate(samples):
+                yield f"{name} {method} {path} {at}", sample, reader

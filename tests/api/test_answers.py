@@ -14,7 +14,7 @@ from kling_async import models
 from kling_async.api import CALLS, ROWS
 from kling_async.errors import ApiError, ResponseError
 from kling_async.models import MultiShotImage, Task
-from tests.api.operations import DOCUMENTS, Part, Reader, Row, answers, operations, resolved
+from tests.api.operations import DOCUMENTS, Part, Reader, Row, answers, operations, resolved, shown_answers
 
 Place: TypeAlias = tuple[Any, ...]
 
@@ -270,3 +270,41 @@ def test_every_operation_has_an_answer_that_is_read() -> None:
     read = {operation for row in EVERY.values() for operation, _, _, _ in answers(row)}
 
     assert everything - aliases == read
+
+
+SHOWN: Final = [
+    pytest.param(sample, reader, id=name) for row in EVERY.values() for name, sample, reader in shown_answers(row)
+]
+
+
+def links(value: Any) -> list[str]:
+    """The links to results in a sample: `url`, `url_1` and so on, without those to watermarked renditions."""
+    given: Any = value
+    if isinstance(value, list):
+        return [link for each in given for link in links(each)]
+    if not isinstance(value, dict):
+        return []
+    here = [each for name, each in given.items() if name.startswith("url") and each]
+    return here + [link for each in given.values() for link in links(each)]
+
+
+@pytest.mark.parametrize(("sample", "reader"), SHOWN)
+def test_official_answer_is_read(sample: Any, reader: Reader) -> None:
+    """An answer that the documents show is read as it stands: ids, states and every link in it."""
+    data: Any = sample["data"]
+    several = sample["data"].__class__ is list
+
+    read = reader(data)
+
+    tasks: Any = (read if several else [read]) if "task_id" in str(data) else ()
+    for given, task in zip(data if several else [data], tasks, strict=bool(tasks)):
+        assert (given["task_id"], given["task_status"]) == (task.id, task.status)
+        assert given.get("task_status_msg", "") == task.message
+        assert (given["created_at"], given["updated_at"]) == (task.created_ms, task.updated_ms)
+        assert links(given.get("task_result", {})) == [file.url for file in getattr(task.result, "files", ())]
+    assert read
+
+
+def test_official_answers_are_there() -> None:
+    """The samples of both documents are looked at."""
+    assert 40 < len(SHOWN)
