@@ -38,6 +38,7 @@ from tests.api.operations import (
     operations,
     resolved,
     stated_fields,
+    told_fields,
 )
 
 EVERY: Final[dict[str, Row]] = {**ROWS, **CALLS}
@@ -254,6 +255,44 @@ def test_limits_of_pictures_are_those_of_the_schema(row: Row, place: str, part: 
             *(taken(side, wide), taken(wide, side), taken(side, wide + 1), taken(wide + 1, side)),
         ]
         assert part["x-min-ratio"] == pytest.approx(1 / most)
+
+
+ANY_RATIO: Final = {
+    "images.try_on human_image": "this page states no ratio",
+    "images.try_on cloth_image": "as above",
+    "videos.image_to_video image_tail": "no ratio stated",
+    "videos.image_to_video static_mask": "that of the image",
+    "videos.image_to_video dynamic_masks[].mask": "as above",
+}
+LARGEST: Final = {"videos.motion_control image_url": 65536}
+
+
+def test_limits_of_pictures_are_those_of_the_text() -> None:
+    """Sides of 300 and ratios of 2.5 are asked of every picture, whichever document has it, but for those listed."""
+    fields = {
+        f"{name} {place}": about
+        for name, row in EVERY.items()
+        for place, _, about in told_fields(row.request)
+        if about.kind in ("picture", "pictures")
+    }
+
+    def taking(*sizes: int) -> set[str]:
+        found = set[str]()
+        for name, about in fields.items():
+            given = png(*sizes)
+            try:
+                about.read(name, given if about.kind == "picture" else [given] * int(about.minimum or 1))
+            except InvalidRequest:
+                continue
+            found.add(name)
+        return found
+
+    assert len(fields) > 15
+    assert set(fields) == taking(300, 300) == taking(300, 750)
+    assert set() == taking(299, 300)
+    assert set(ANY_RATIO) == taking(300, 751) == taking(751, 300)
+    assert set(fields) == taking(65536, 65536)
+    assert set(fields) - set(LARGEST) == taking(65537, 65537)
 
 
 def samples() -> Iterator[Any]:
