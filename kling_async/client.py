@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import random
+import sys
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ class _Inside:
         for error in request.unsupported():
             if self.validate == "error":
                 raise error
-            warnings.warn(str(error), UnsupportedWarning, stacklevel=2)
+            warnings.warn(str(error), UnsupportedWarning, stacklevel=_outside())
 
     async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
         return await self.engine.send(call, retry=retry)
@@ -254,6 +255,15 @@ class KlingClient:
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")
         return await download(self._downloader, self._inside.task, what, directory, name)
+
+
+def _outside() -> int:
+    """How many frames lie between a warning and whoever called this package."""
+    frame, level = sys._getframe(1), 1  # noqa: SLF001 - what `skip_file_prefixes` of Python 3.12 does
+    home = str(Path(__file__).parent)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(home):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _credentials(

@@ -20,7 +20,9 @@ from .elements import (
     ElementTagRef,
     ElementView,
     FirstGeneration,
-    ListElements,
+    ListFirstElements,
+    ListPresetElements,
+    ListPresetFirstElements,
 )
 from .fields import ElementRef, FieldInfo, PageRequest, Request, TaskRequest, VoiceRef, WatermarkInfo, info
 from .images import Images
@@ -30,34 +32,39 @@ from .images.references import ExpandImage, GenerateMultiShot, RecognizeImage, R
 from .storyboard import ShotPrompt
 from .videos import Selection, Videos
 from .videos.editing import (
+    AddPoints,
+    ClearSelection,
+    DeletePoints,
     ExtendVideo,
     InitSelection,
     MultiElements,
-    OfSession,
+    PreviewSelection,
     RelativePoint,
-    SelectPoints,
 )
 from .videos.effects import EffectInput, MakeEffect
 from .videos.generation import CameraConfig, CameraControl, DynamicMask, ImageToVideo, Point, TextToVideo
 from .videos.omni import OmniVideo, OmniVideoClip, OmniVideoImage
 from .videos.references import MotionControl, ReferenceImage, ReferenceToVideo
 from .videos.speaking import AdvancedLipSync, Avatar, FaceChoice, IdentifyFace, LipSync, LipSyncInput
-from .voices import CreateVoice, DeleteVoice, ListVoices, Voices
+from .voices import CreateVoice, DeleteVoice, ListPresetVoices, Voices
 
 __all__ = [
     "CALLS",
     "RESOURCES",
     "ROWS",
     "Account",
+    "AddPoints",
     "AdvancedLipSync",
     "Avatar",
     "BalanceFilter",
     "CameraConfig",
     "CameraControl",
+    "ClearSelection",
     "CreateElement",
     "CreateFirstElement",
     "CreateVoice",
     "DeleteElement",
+    "DeletePoints",
     "DeleteVoice",
     "DirectRow",
     "DynamicMask",
@@ -84,13 +91,14 @@ __all__ = [
     "LipSyncInput",
     "ListBalance",
     "ListCosts",
-    "ListElements",
+    "ListFirstElements",
     "ListPackages",
-    "ListVoices",
+    "ListPresetElements",
+    "ListPresetFirstElements",
+    "ListPresetVoices",
     "MakeEffect",
     "MotionControl",
     "MultiElements",
-    "OfSession",
     "OmniImage",
     "OmniImageReference",
     "OmniVideo",
@@ -99,13 +107,13 @@ __all__ = [
     "PackageFilter",
     "PageRequest",
     "Point",
+    "PreviewSelection",
     "RecognizeImage",
     "ReferenceImage",
     "ReferenceToImage",
     "ReferenceToVideo",
     "RelativePoint",
     "Request",
-    "SelectPoints",
     "Selection",
     "ShotPrompt",
     "Sounds",

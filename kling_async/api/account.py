@@ -13,6 +13,8 @@ from ..protocol.endpoint import Resource
 from .fields import Checked, Request, Rule, choice, frozen, integer, moment, sequence, text, texts
 from .prices import FREE, units
 
+_PRODUCTS: Final = ("video", "image", "try-on")
+
 
 @frozen
 class ListCosts(Request):
@@ -95,6 +97,13 @@ class ListPackages(_LedgerRequest):
     def rules(self) -> Iterable[Rule]:
         """A pack is named in one way."""
         keys = {each.key for each in self.filters or () if isinstance(each, PackageFilter)}
+        products = {
+            value
+            for each in self.filters or ()
+            if isinstance(each, PackageFilter) and each.key == "product_type"
+            for value in each.values
+        }
+        yield Rule("filters", f"product_type must be {', '.join(_PRODUCTS)}", products <= set(_PRODUCTS))
         yield Rule(
             "filters", "package_name and package_id exclude each other", not {"package_name", "package_id"} <= keys
         )

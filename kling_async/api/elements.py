@@ -113,12 +113,8 @@ class CreateElement(TaskRequest):
 
 
 @frozen
-class ListElements(PageRequest):
-    """Which page of a list of elements. Free."""
-
-    def estimate(self) -> Decimal | None:
-        """Queries are free."""
-        return units(FREE)
+class ListPresetElements(PageRequest):
+    """The vendor's own elements, page by page. Free."""
 
 
 @frozen
@@ -143,6 +139,16 @@ class CreateFirstElement(Request):
     tag_list: Tags | None = sequence("Tags.", ElementTagRef, default=None)
 
 
+@frozen
+class ListFirstElements(PageRequest):
+    """The account's elements of the first generation, page by page. Free."""
+
+
+@frozen
+class ListPresetFirstElements(PageRequest):
+    """The vendor's own elements of the first generation, page by page. Free."""
+
+
 class FirstGeneration(Resource):
     """Elements of the first generation, still served."""
 
@@ -152,12 +158,12 @@ class FirstGeneration(Resource):
     """Make an element from pictures."""
 
     list: Final = DirectEndpoint(
-        ListElements, listed(FirstElement), "/v1/general/custom-elements", method="GET", repeatable=True
+        ListFirstElements, listed(FirstElement), "/v1/general/custom-elements", method="GET", repeatable=True
     )
     """The account's elements of the first generation, page by page."""
 
     presets: Final = DirectEndpoint(
-        ListElements, listed(FirstElement), "/v1/general/presets-elements", method="GET", repeatable=True
+        ListPresetFirstElements, listed(FirstElement), "/v1/general/presets-elements", method="GET", repeatable=True
     )
     """The vendor's own elements of the first generation, page by page."""
 
@@ -171,7 +177,7 @@ class Elements(Resource):
     """Make an element; its list is that of the account's elements."""
 
     presets: Final = DirectEndpoint(
-        ListElements,
+        ListPresetElements,
         results(Element, "elements"),
         "/v1/general/advanced-presets-elements",
         method="GET",

@@ -31,6 +31,7 @@ from ..errors import InvalidRequest, shown
 from ..media.inputs import PictureLimits, SoundLimits, bare, check_picture, check_sound, check_video
 from ..models.wire import SENT_AS
 from ..protocol.codec import encodable
+from .prices import FREE, units
 
 T = TypeVar("T")
 
@@ -301,13 +302,13 @@ def sound(doc: str, *, default: Any = _UNSET) -> Any:
     return _make(default, FieldInfo(doc, "sound", read))
 
 
-def video(doc: str, *, default: Any = _UNSET) -> Any:
-    """A video as http(s) URL; the vendor takes no other form."""
+def video(doc: str, *, what: str = "videos", default: Any = _UNSET) -> Any:
+    """A video as http(s) URL, or *what* else the vendor takes in no other form."""
 
     def read(name: str, value: object) -> object:
         if not isinstance(value, str | bytes | Path):
             raise InvalidRequest(name, "must be an http(s) URL", value)
-        check_video(name, value)
+        check_video(name, value, what)
         return value
 
     return _make(default, FieldInfo(doc, "video", read))
@@ -565,6 +566,10 @@ class PageRequest(Request):
     page_size: int | None = integer(
         "Entries on a page (vendor's default 30).", 1, 500, sent_as="pageSize", default=None
     )
+
+    def estimate(self) -> Decimal | None:
+        """Queries are free."""
+        return units(FREE)
 
 
 Watermark: TypeAlias = WatermarkInfo | Mapping[str, bool]

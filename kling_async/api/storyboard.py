@@ -92,5 +92,5 @@ def references(field: str, texts: Iterable[str], **lists: int) -> Iterable[Rule]
     for kind, length in lists.items():
         beyond = sorted(number for number in cited(given, kind) if not 1 <= number <= length)
         first = beyond[0] if beyond else 0
-        there = f"{kind}_list has {length}" if length else f"there is no {kind}_list"
+        there = f"{kind}_list has {length}" if length else f"no {kind} is given"
         yield Rule(field, f"cites <<<{kind}_{first}>>>, but {there}", not beyond)

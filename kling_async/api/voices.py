@@ -24,7 +24,9 @@ class CreateVoice(TaskRequest):
     """
 
     voice_name: str = text("How to call it.", max_length=20)
-    voice_url: str | None = video("Where the recording lies: mp3, wav, mp4 or mov, 5 to 30 s, one voice.", default=None)
+    voice_url: str | None = video(
+        "Where the recording lies: mp3, wav, mp4 or mov, 5 to 30 s, one voice.", what="recordings", default=None
+    )
     video_id: str | None = identifier(
         "A video with speech: of kling-v2-6 with sound, of avatar, or of lip-sync.", default=None
     )
@@ -39,16 +41,12 @@ class CreateVoice(TaskRequest):
 
 
 @frozen
-class ListVoices(PageRequest):
-    """Which page of the vendor's voices."""
+class ListPresetVoices(PageRequest):
+    """The vendor's own voices, page by page. Free."""
 
     page_size: int | None = integer(
         "Entries on a page (vendor's default 30).", 1, _LARGEST, sent_as="pageSize", default=None
     )
-
-    def estimate(self) -> Decimal | None:
-        """Queries are free."""
-        return units(FREE)
 
 
 @frozen
@@ -73,7 +71,7 @@ class Voices(Resource):
     """Make a voice from a recording; its list is that of the account's voices."""
 
     presets: Final = DirectEndpoint(
-        ListVoices, results(Voice, "voices"), "/v1/general/presets-voices", method="GET", repeatable=True
+        ListPresetVoices, results(Voice, "voices"), "/v1/general/presets-voices", method="GET", repeatable=True
     )
     """The vendor's own voices, page by page."""
 

@@ -15,7 +15,6 @@ from .common import Connection, Delivery, Sending, Storing
 from .create import create
 from .filled import told
 from .options import parameters
-from .words import described
 
 Command: TypeAlias = Callable[..., Coroutine[Any, Any, int]]
 
@@ -32,23 +31,18 @@ def groups() -> list[App]:
                 app.command(App(name=name))
             app = app[name]
         app.help = inspect.getdoc(resource) or app.help
-        words = described(resource)
         for row in rows(resource):
             name = row.name.rpartition(".")[2]
-            app.command(command(row, words.get(name, "")), name=_dashed(name))
+            app.command(command(row), name=_dashed(name))
     return list(top.values())
 
 
-def command(row: TaskRow | DirectRow, words: str = "") -> Command:
-    """The command of one row; *words* say what a call does that is answered at once."""
-    about = inspect.getdoc(row.request) or ""
+def command(row: TaskRow | DirectRow) -> Command:
+    """The command of one row."""
     if isinstance(row, TaskEndpoint):
         task: TaskRow = row
-        kinds = {"delivery": Delivery, "sending": Sending, "connection": Connection}
-        return _assembled(task, kinds, create, about)
-    kinds = {"storing": Storing, "sending": Sending, "connection": Connection}
-    # Several such calls share a request class, so that what it says is about what they take.
-    return _assembled(row, kinds, ask, f"{words}\n\n{about}".strip())
+        return _assembled(task, {"delivery": Delivery, "sending": Sending, "connection": Connection}, create)
+    return _assembled(row, {"storing": Storing, "sending": Sending, "connection": Connection}, ask)
 
 
 def _dashed(name: str) -> str:
@@ -56,7 +50,7 @@ def _dashed(name: str) -> str:
 
 
 def _assembled(
-    row: TaskRow | DirectRow, kinds: Mapping[str, type], act: Callable[..., Coroutine[Any, Any, int]], words: str
+    row: TaskRow | DirectRow, kinds: Mapping[str, type], act: Callable[..., Coroutine[Any, Any, int]]
 ) -> Command:
     """A command with the fields of the row's request as options, and those of *kinds*."""
     common = (
@@ -75,5 +69,5 @@ def _assembled(
     # The parser reads the signature, and asks for type hints as well.
     vars(run)["__signature__"] = signature
     run.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
-    run.__name__, run.__doc__ = row.name, words
+    run.__name__, run.__doc__ = row.name, inspect.getdoc(row.request)
     return run

@@ -40,10 +40,10 @@ def check_sound(field: str, value: MediaInput, limits: SoundLimits) -> None:
             raise InvalidRequest(field, f"must have at most {limits.max_bytes:,} bytes, has {size:,}", value)
 
 
-def check_video(field: str, value: MediaInput) -> None:
-    """Raise `InvalidRequest` for whatever is no http(s) URL."""
+def check_video(field: str, value: MediaInput, what: str = "videos") -> None:
+    """Raise `InvalidRequest` for whatever is no http(s) URL; *what* names that which the vendor takes by URL only."""
     if isinstance(value, str) and is_url(value):
         check_url(field, value)
         return
-    rule = "must be an http(s) URL, because the vendor takes no video files; host the file and pass its URL"
+    rule = f"must be an http(s) URL, because the vendor takes {what} in no other form; host the file and pass its URL"
     raise InvalidRequest(field, rule, value)

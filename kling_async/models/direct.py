@@ -8,7 +8,8 @@ from typing import ClassVar
 import attrs
 
 from .files import Image, Kind, Linked, Video, plain
-from .wire import SENT_AS, UNITS
+from .task import BalanceDeduction
+from .wire import BALANCE, SENT_AS, UNITS
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +35,8 @@ class Faces:
     face_data: tuple[Face, ...] = ()
     units: Decimal | None = attrs.field(default=None, metadata=UNITS)
     """Units charged."""
+    balance: BalanceDeduction | None = attrs.field(default=None, metadata=BALANCE)
+    """The cash side of the charge, where the vendor reports one."""
 
     @property
     def files(self) -> tuple[Image, ...]:
@@ -58,6 +61,8 @@ class SelectionSession:
     """The clip as it will be worked on."""
     units: Decimal | None = attrs.field(default=None, metadata=UNITS)
     """Units charged."""
+    balance: BalanceDeduction | None = attrs.field(default=None, metadata=BALANCE)
+    """The cash side of the charge, where the vendor reports one."""
 
     @property
     def files(self) -> tuple[Video, ...]:
@@ -100,6 +105,10 @@ class FrameMasks:
 
     frame_index: int | None = None
     masks: tuple[ObjectMask, ...] = attrs.field(default=(), metadata={SENT_AS: "rle_mask_list"})
+    units: Decimal | None = attrs.field(default=None, metadata=UNITS)
+    """Units charged."""
+    balance: BalanceDeduction | None = attrs.field(default=None, metadata=BALANCE)
+    """The cash side of the charge, where the vendor reports one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +119,10 @@ class SelectionPreview:
     video_cover: str | None = attrs.field(default=None, repr=plain)
     tracking_output: str | None = attrs.field(default=None, repr=plain)
     """Masks frame by frame."""
+    units: Decimal | None = attrs.field(default=None, metadata=UNITS)
+    """Units charged."""
+    balance: BalanceDeduction | None = attrs.field(default=None, metadata=BALANCE)
+    """The cash side of the charge, where the vendor reports one."""
 
     @property
     def files(self) -> tuple[Video | Image, ...]:
@@ -141,6 +154,8 @@ class Recognition:
     images: tuple[CutOut, ...] = ()
     units: Decimal | None = attrs.field(default=None, metadata=UNITS)
     """Units charged."""
+    balance: BalanceDeduction | None = attrs.field(default=None, metadata=BALANCE)
+    """The cash side of the charge, where the vendor reports one."""
 
     @property
     def files(self) -> tuple[CutOut, ...]:

@@ -14,7 +14,7 @@ from .wire import UNITS
 class Voice:
     """A voice for videos. Those of text to speech are another catalogue."""
 
-    voice_id: str
+    voice_id: str = ""
     """What `VoiceRef`, `element_voice_id` and `voices.delete` take; too long for a double."""
     voice_name: str = ""
     trial_url: str | None = attrs.field(default=None, repr=plain)

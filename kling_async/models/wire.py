@@ -9,3 +9,6 @@ SENT_AS: Final = "sent_as"
 
 UNITS: Final = {SENT_AS: "final_unit_deduction"}
 """Units charged, which are `units` everywhere with us."""
+
+BALANCE: Final = {SENT_AS: "final_balance_deduction"}
+"""The cash side of a charge, which is `balance` everywhere with us."""

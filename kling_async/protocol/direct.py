@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overlo
 
 import attrs
 
-from ..errors import InvalidRequest, NotFound, ResponseError, shown
+from ..errors import BadRequest, InvalidRequest, NotFound, ResponseError, shown
 from ..models import LedgerPage, Task, succeeded
 from .call import Body, Call, Json
 from .codec import dump, load
@@ -161,20 +161,26 @@ def results(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:
 
 
 def session(kind: type[V], name: str | None = None) -> Callable[[Json], V]:
-    """An answer with a refusal of its own inside: a `status` that is not zero is raised as the `ApiError` it means."""
+    """
+    An answer with a refusal of its own inside: a `status` that is not zero is raised as `BadRequest`.
 
-    def read(data: Json) -> V:
+    Part of the answer may stand one level down, under *name*.
+    """
+    read = value(kind) if name is None else lifted(kind, name)
+
+    def checked(data: Json) -> V:
         accepted(data)
-        given = _object(data)
-        return load(kind, given if name is None else given.get(name) or {})
+        return read(data)
 
-    return read
+    return checked
 
 
 def accepted(data: Json) -> None:
-    """Only the refusal that an answer like that of `session` may hold."""
-    given = _object(data)
-    refused_inside(given.get("status"), given.get("message"))
+    """Only the refusal that an answer like that of `session` may hold; its numbers are not those of the API's codes."""
+    status = _object(data).get("status")
+    if status not in (None, 0, "0", ""):
+        advice = "Look at the clip, at the points, and whether the session is older than 24 hours"
+        raise BadRequest(f"refused with status {status} inside of an answer that says success", advice=advice)
 
 
 def enclosed(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:

@@ -302,13 +302,13 @@ BROKEN: dict[str, Case] = {
         "aspect_ratio",
         "is required",
     ),
-    "omni cites an image that is not there": omni("prompt", "no image_list", prompt="<<<image_1>>> runs"),
+    "omni cites an image that is not there": omni("prompt", "no image is given", prompt="<<<image_1>>> runs"),
     "omni cites an image too many": omni(
         "prompt", "image_list has 2", prompt="<<<image_1>>> meets <<<image_3>>>", image_list=[STILL] * 2
     ),
     "omni counts from 1": omni("prompt", "<<<image_0>>>", prompt="<<<image_0>>>", image_list=[STILL]),
-    "omni cites an element that is not there": omni("prompt", "no element_list", prompt="<<<element_1>>> runs"),
-    "omni cites a clip that is not there": omni("prompt", "no video_list", prompt="as in <<<video_1>>>"),
+    "omni cites an element that is not there": omni("prompt", "no element is given", prompt="<<<element_1>>> runs"),
+    "omni cites a clip that is not there": omni("prompt", "no video is given", prompt="as in <<<video_1>>>"),
     "omni cites a second clip": omni("prompt", "video_list has 1", prompt="as in <<<video_2>>>", video_list=[FOLLOWED]),
     "omni cites in a shot": omni(
         "prompt",
@@ -423,7 +423,7 @@ BROKEN: dict[str, Case] = {
     "omni-6 image beyond the list": picture(
         "prompt", "image_list has 1", prompt="<<<image_2>>>", image_list=[{"image": URL}]
     ),
-    "omni-6 element without a list": picture("prompt", "no element_list", prompt="<<<element_1>>>"),
+    "omni-6 element without a list": picture("prompt", "no element is given", prompt="<<<element_1>>>"),
     "omni-7 auto from words": picture("aspect_ratio", "auto", aspect_ratio="auto"),
     # Expand
     "expand-1 thrice the area": (

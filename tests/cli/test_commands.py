@@ -59,10 +59,10 @@ async def test_every_row_is_a_command_with_every_field_as_an_option(
 
 
 async def test_a_call_says_what_it_does(run: Run) -> None:
-    """Calls that share a request class are told apart by the words on the row."""
+    """Calls that take the same are told apart by what they do with it."""
     shown = await run("video", "selection", "--help")
 
-    assert "Add points to a frame" in shown.out
+    assert "Select what lies at some points" in shown.out
     assert "Take points away from a frame" in shown.out
 
 

@@ -88,7 +88,7 @@ class OmniImage(TaskRequest):
         """Rules omni-1, omni-2 and omni-6 of the documents."""
         images, elements = len(self.image_list or ()), len(self.element_list or ())
         yield Rule("element_list", "images and elements may be at most 10 together", images + elements <= 10)
-        yield from references("prompt", (self.prompt,), image=images, element=elements)
+        yield from references("prompt", (self.prompt,), image=images, element=elements, video=0)
 
     def abilities(self) -> Iterable[Rule]:
         """Rules omni-3 to omni-5 and omni-7; the model's only where its abilities are known."""
@@ -97,6 +97,9 @@ class OmniImage(TaskRequest):
         yield Rule("series_amount", "has no effect without result_type series", series or self.series_amount is None)
         referred = bool(self.image_list or self.element_list)
         yield Rule("aspect_ratio", "auto needs a picture or element", referred or self.aspect_ratio != "auto")
+        for name, value in (("resolution", "4k"), ("result_type", "series")):
+            named = self.model_name is not None or getattr(self, name) != value
+            yield Rule(name, f"{value} needs a model_name that has it; the vendor's default has not", named)
         model = OMNI_IMAGE_MODELS.get(self.model_name or "")
         if model is None:
             return

@@ -63,19 +63,36 @@ class RelativePoint(Checked):
 
 
 @frozen
-class SelectPoints(Request):
-    """Points in one frame, on things to be selected or no longer; at most 10 frames of a session."""
+class _Points(Request):
+    """Points in one frame; at most 10 frames of a session."""
 
     session_id: str = identifier("The session that init gave.")
     frame_index: int = integer("Which frame, from 0.", 0)
     points: Sequence[RelativePoint | Mapping[str, float]] = sequence(
-        "The points; those to delete exactly as they were added.", RelativePoint, minimum=1, maximum=10
+        "The points.", RelativePoint, minimum=1, maximum=10
     )
 
 
 @frozen
-class OfSession(Request):
-    """A selection session."""
+class AddPoints(_Points):
+    """Select what lies at some points of a frame; answers with what is selected in it now."""
+
+
+@frozen
+class DeletePoints(_Points):
+    """Take points away from a frame, exactly as they were added; answers with what is selected in it now."""
+
+
+@frozen
+class ClearSelection(Request):
+    """Take all points away."""
+
+    session_id: str = identifier("The session that init gave.")
+
+
+@frozen
+class PreviewSelection(Request):
+    """See the clip with what is selected marked in it."""
 
     session_id: str = identifier("The session that init gave.")
 
@@ -88,19 +105,24 @@ class Selection(Resource):
     init: Final = DirectEndpoint(InitSelection, session(SelectionSession), "/v1/videos/multi-elements/init-selection")
     """Make a clip ready; may be billed."""
 
-    add: Final = DirectEndpoint(SelectPoints, session(FrameMasks, "res"), "/v1/videos/multi-elements/add-selection")
+    add: Final = DirectEndpoint(AddPoints, session(FrameMasks, "res"), "/v1/videos/multi-elements/add-selection")
     """Add points to a frame; answers with what is selected in it now."""
 
     delete: Final = DirectEndpoint(
-        SelectPoints, session(FrameMasks, "res"), "/v1/videos/multi-elements/delete-selection"
+        DeletePoints, session(FrameMasks, "res"), "/v1/videos/multi-elements/delete-selection"
     )
     """Take points away from a frame; answers with what is selected in it now."""
 
-    clear: Final = DirectEndpoint(OfSession, accepted, "/v1/videos/multi-elements/clear-selection", repeatable=True)
+    clear: Final = DirectEndpoint(
+        ClearSelection, accepted, "/v1/videos/multi-elements/clear-selection", repeatable=True
+    )
     """Take all points away."""
 
     preview: Final = DirectEndpoint(
-        OfSession, session(SelectionPreview, "res"), "/v1/videos/multi-elements/preview-selection", repeatable=True
+        PreviewSelection,
+        session(SelectionPreview, "res"),
+        "/v1/videos/multi-elements/preview-selection",
+        repeatable=True,
     )
     """See the clip with what is selected marked in it."""
 

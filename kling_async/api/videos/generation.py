@@ -176,7 +176,8 @@ class _VideoRequest(TaskRequest):
 
     def estimate(self) -> Decimal | None:
         """Seconds times the price of the model; None for a model without a known price, and where none is named."""
-        tariff = video_tariff(self.model_name, sound=self.sound == "on", voices=bool(self.voice_list))
+        voiced = bool(self.voice_list or cited(words(self), "voice"))
+        tariff = video_tariff(self.model_name, sound=self.sound == "on", voices=voiced)
         model = VIDEO_MODELS.get(self.model_name or "")
         only = "std" if model is None or model.mode_field else "pro"  # the masters have one quality, listed as pro
         return units(tariff, mode=self.mode or only, times=self.length)
