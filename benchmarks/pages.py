@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 from cattrs import Converter
@@ -68,9 +69,12 @@ class Row:
 
 
 converter = Converter(detailed_validation=False)
-converter.register_structure_hook_factory(
-    attrs.has, lambda kind: make_dict_structure_fn(kind, converter, _cattrs_detailed_validation=False)
-)
+
+
+@converter.register_structure_hook_factory(attrs.has)
+def structure_attrs(kind: type[Any]) -> Callable[[Mapping[str, Any], Any], Any]:
+    """The quick way, as our own."""
+    return make_dict_structure_fn(kind, converter, _cattrs_detailed_validation=False)
 
 
 def every_row_by_cattrs() -> int:

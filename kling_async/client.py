@@ -6,12 +6,11 @@ import asyncio
 import inspect
 import os
 import random
-import sys
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar, cast
 
 import aiohttp
 import attrs
@@ -259,9 +258,8 @@ class KlingClient:
 
 def _outside() -> int:
     """How many frames lie between a warning and whoever called this package."""
-    frame, level = sys._getframe(1), 1  # noqa: SLF001 - what `skip_file_prefixes` of Python 3.12 does
-    home = str(Path(__file__).parent)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(home):
+    home, frame, level = str(Path(__file__).parent), inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(home):  # `skip_file_prefixes` of Python 3.12
         frame, level = frame.f_back, level + 1
     return level
 
@@ -282,7 +280,7 @@ def _credentials(
 
 def _listener(given: object) -> Listener | None:
     if given is None or (callable(given) and not inspect.iscoroutinefunction(given)):
-        return given
+        return cast("Listener | None", given)
     raise InvalidRequest("on_event", "must be a function that takes an Event; not a coroutine function", given)
 
 
