@@ -9,7 +9,7 @@ import attrs
 
 from .files import Image, Kind, Linked, Video, plain
 from .task import BalanceDeduction
-from .wire import BALANCE, SENT_AS, UNITS
+from .wire import BALANCE, SENT_AS, TELLING, UNITS
 
 
 @attrs.frozen(kw_only=True)
@@ -18,9 +18,9 @@ class Face:
 
     face_id: str
     """What `FaceChoice` takes."""
-    start_time: int
-    """Milliseconds from the start of the clip, as is the next."""
-    end_time: int
+    start_time: int = 0
+    """Milliseconds from the start of the clip, as is the next. Either is 0 where the answer does not tell it."""
+    end_time: int = 0
     """Slightly later than the face really leaves."""
     face_image: str | None = attrs.field(default=None, repr=plain)
     """A thumbnail."""
@@ -139,11 +139,11 @@ class CutOut(Linked):
 
     kind: ClassVar[Kind] = "image"
 
-    type: str
+    type: str = attrs.field(default="", metadata={TELLING: True})
     """`object_seg`, `head_seg` (with hair), `face_seg` (without) or `cloth_seg`."""
     is_contain: bool = False
     """Whether the picture has such a part."""
-    url: str = attrs.field(default="", repr=plain)
+    url: str = attrs.field(default="", repr=plain, metadata={TELLING: True})
     """Empty where it has none."""
 
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from .wire import TELLING
+
 Kind: TypeAlias = Literal["image", "video", "audio"]
 KINDS: Final[frozenset[str]] = frozenset({"image", "video", "audio"})
 """What a file can be."""
@@ -38,7 +40,7 @@ class File(Protocol):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the link ends, as it says itself; aware. None where it says nothing."""
+        """When the link ends, as it says itself; aware. None where it says nothing: see `Task.expires_at` then."""
         ...
 
 
@@ -82,7 +84,7 @@ class Linked:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the link ends, as it says itself; aware. None where it says nothing: 30 days after the task ended."""
+        """When the link ends, as it says itself; aware. None where it says nothing: see `Task.expires_at` then."""
         return expiry(self.url)
 
 
@@ -105,8 +107,9 @@ class Video(Linked):
 
     kind: ClassVar[Kind] = "video"
 
-    url: str = attrs.field(repr=plain)
-    id: str | None = None
+    url: str = attrs.field(default="", repr=plain, metadata={TELLING: True})
+    """Empty where the answer had an id and no link."""
+    id: str | None = attrs.field(default=None, metadata={TELLING: True})
     """Globally unique; later calls take it as `video_id` for 30 days."""
     duration: float | None = None
     """Seconds, possibly fractional."""
@@ -124,8 +127,9 @@ class Audio(Linked):
 
     kind: ClassVar[Kind] = "audio"
 
-    url: str = attrs.field(repr=plain)
-    id: str | None = None
+    url: str = attrs.field(default="", repr=plain, metadata={TELLING: True})
+    """Empty where the answer had an id and no link."""
+    id: str | None = attrs.field(default=None, metadata={TELLING: True})
     """Later calls take that of a speech as `audio_id` for 30 days."""
     duration: float | None = None
     """Seconds, possibly fractional."""

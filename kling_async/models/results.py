@@ -73,8 +73,8 @@ class VideoResult:
 
     @property
     def files(self) -> tuple[Video, ...]:
-        """The videos."""
-        return self.videos
+        """The videos that have a link."""
+        return tuple(each for each in self.videos if each.url)
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +117,7 @@ class DubbingResult:
     @property
     def files(self) -> tuple[Video | Audio, ...]:
         """The video, then its sound in both encodings."""
-        return (*self.videos, *(file for each in self.audios for file in each.files))
+        return (*(each for each in self.videos if each.url), *(file for each in self.audios for file in each.files))
 
 
 @attrs.frozen(kw_only=True)
@@ -128,8 +128,8 @@ class SpeechResult:
 
     @property
     def files(self) -> tuple[Audio, ...]:
-        """The recordings."""
-        return self.audios
+        """The recordings that have a link."""
+        return tuple(each for each in self.audios if each.url)
 
 
 @attrs.frozen(kw_only=True)

@@ -101,7 +101,9 @@ class Task(Generic[R_co]):
     @property
     def expires_at(self) -> datetime | None:
         """When the vendor deletes the files of an ended task: 30 days after its end; aware, on the vendor's clock."""
-        return self.updated_at + KEPT if self.status.final and self.updated_at is not None else None
+        if self.updated_ms is None or not self.status.final:
+            return None
+        return moment(self.updated_ms + KEPT // timedelta(milliseconds=1))
 
     @property
     def parent_video(self) -> Video | None:

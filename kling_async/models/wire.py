@@ -7,6 +7,9 @@ from typing import Final
 SENT_AS: Final = "sent_as"
 """Key in the metadata of an attrs field; its value is the vendor's name."""
 
+TELLING: Final = "telling"
+"""Key in the metadata of attrs fields with a default: an object that has none of them says nothing and is left out."""
+
 UNITS: Final = {SENT_AS: "final_unit_deduction"}
 """Units charged, which are `units` everywhere with us."""
 

@@ -9,10 +9,10 @@ from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overlo
 import attrs
 
 from ..errors import BadRequest, InvalidRequest, NotFound, ResponseError, shown
-from ..models import LedgerPage, Task, succeeded
+from ..models import LedgerPage, Task, TaskStatus, succeeded
 from .call import Body, Call, Json
-from .codec import dump, load
-from .endpoint import Backend, Resource, TaskSpec, of_its_class
+from .codec import dump, load, load_each
+from .endpoint import Backend, Resource, TaskSpec, described, of_its_class
 from .envelope import refused_inside
 
 P = ParamSpec("P")
@@ -80,7 +80,7 @@ class DirectEndpoint(DirectSpec[P, Q, V]):
 
 @attrs.frozen(eq=False)
 class DirectMethod(Generic[P, Q, V]):
-    """A direct endpoint with a backend behind it: call it to get its answer."""
+    """A direct endpoint with a backend behind it: call it, or `send` a request, to get its answer."""
 
     row: DirectSpec[P, Q, V]
     _backend: Backend = attrs.field(repr=False)
@@ -112,6 +112,9 @@ class DirectMethod(Generic[P, Q, V]):
         return inspect.signature(self.row.request)
 
 
+DirectMethod.__doc__ = described(DirectMethod)
+
+
 # What rows read their answers with.
 
 
@@ -125,14 +128,14 @@ def lifted(kind: type[V], name: str) -> Callable[[Json], V]:
 
     def read(data: Json) -> V:
         given = _object(data)
-        return load(kind, {**given, **_object(given.get(name) or {})})
+        return load(kind, {**given, **_object(_only(given.get(name)) or {})})
 
     return read
 
 
 def listed(kind: type[V]) -> Callable[[Json], tuple[V, ...]]:
-    """A list of objects; null is an empty one."""
-    return lambda data: tuple(load(kind, each) for each in _list(data))
+    """A list of objects; null is an empty one. What cannot be read is left out, here and in all lists."""
+    return lambda data: _rows(kind, _list(data))
 
 
 def nothing(data: Json) -> None:
@@ -144,18 +147,34 @@ def task_of(kind: type[V]) -> Callable[[Json], Task[V]]:
     """
     A task that is finished when the answer comes; raises `TaskFailed` if it failed.
 
-    Its `endpoint` is empty, for there is none where it could be asked for again.
+    Its `endpoint` is empty, for there is none where it could be asked for again. Hence what it made is handed over
+    whatever its status is called; only where nothing was made, an unfinished task is a `ResponseError` that names it.
     """
     spec: TaskSpec[..., Any, V] = TaskSpec(cast("Any", None), kind, "", pool="other")
-    return lambda data: succeeded(spec.read(data))
+
+    def read(data: Json) -> Task[V]:
+        task = spec.read(data)
+        if task.status.final:
+            return succeeded(task)
+        told = cast("dict[str, Json]", task.raw)
+        made = spec.read({**told, "task_status": TaskStatus.SUCCEED.value})
+        if made.result is None or made.result == spec.result():
+            status = shown(told.get("task_status"))
+            raise ResponseError(f"task {task.id} should be finished, but is {status}, and the answer holds no result")
+        return succeeded(attrs.evolve(made, raw=told))
+
+    return read
 
 
 def results(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:
     """A list of things that stand in tasks: all things of all tasks, in the list *name* of their results."""
 
     def read(data: Json) -> tuple[V, ...]:
-        inner = (_object(each).get("task_result") for each in _list(data))
-        return tuple(load(kind, each) for result in inner if result for each in _list(_object(result).get(name)))
+        return tuple(each for held in load_each(things, _list(data), f"a list of {name}") for each in held)
+
+    def things(task: Json) -> tuple[V, ...]:
+        given = _object(_only(_object(task).get("task_result")) or {}).get(name)
+        return _rows(kind, [given] if isinstance(given, dict) else _list(given))
 
     return read
 
@@ -189,7 +208,7 @@ def enclosed(kind: type[V], name: str) -> Callable[[Json], tuple[V, ...]]:
     def read(data: Json) -> tuple[V, ...]:
         given = _object(data)
         refused_inside(given.get("code"), given.get("msg"))
-        return tuple(load(kind, each) for each in _list(given.get(name)))
+        return _rows(kind, _list(given.get(name)))
 
     return read
 
@@ -200,10 +219,19 @@ def ledger(kind: type[V]) -> Callable[[Json], LedgerPage[V]]:
     def read(data: Json) -> LedgerPage[V]:
         given = _object(data)
         cursor, more = given.get("next_cursor"), given.get("has_more")
-        rows = tuple(load(kind, each) for each in _list(_object(given.get("result") or {}).get("detail")))
-        return LedgerPage(rows=rows, next_cursor=str(cursor) if cursor else None, has_more=bool(more))
+        rows = _list(_object(given.get("result") or {}).get("detail"))
+        return LedgerPage(rows=_rows(kind, rows), next_cursor=str(cursor) if cursor else None, has_more=bool(more))
 
     return read
+
+
+def _rows(kind: type[V], rows: list[Json]) -> tuple[V, ...]:
+    return load_each(lambda row: load(kind, row), rows, f"a list of {kind.__name__}")
+
+
+def _only(data: Json) -> Json:
+    """What an array of one holds; anything else as it is."""
+    return data[0] if isinstance(data, list) and len(data) == 1 else data
 
 
 def _object(data: Json) -> Mapping[str, Json]:

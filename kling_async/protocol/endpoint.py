@@ -31,7 +31,7 @@ from ..errors import InvalidRequest, ResponseError, shown
 from ..handle import TaskHandle
 from ..models import BalanceDeduction, Task, TaskStatus
 from .call import Call, Json, Sender
-from .codec import decimal, dump, dumps, encodable, load, milliseconds
+from .codec import decimal, dump, dumps, encodable, load, load_each, log, milliseconds
 
 P = ParamSpec("P")
 Q = TypeVar("Q")
@@ -149,8 +149,20 @@ class TaskSpec(Generic[P, Q, R]):
         query = {"pageNum": str(number), "pageSize": str(size)}
         return Call(method="GET", path=self.path, query=query, read=self.read_page)
 
+    def sheet(self, number: int, size: int) -> Call[Picked[R]]:
+        """The call that asks for a page, and tells how many rows it had besides those that can be read."""
+        call = self.page(number, size)
+        return Call(method="GET", path=call.path, query=call.query, read=self._sheet)
+
+    def _sheet(self, data: Json) -> Picked[R]:
+        return Picked(self.read_page(data), len(self._rows(data)))
+
     def pick(self, number: int, size: int, wanted: Container[str]) -> Call[Picked[R]]:
-        """The call that asks for a page, and reads only those tasks whose id or external id is *wanted*."""
+        """
+        The call that asks for a page, and reads only those tasks whose id or external id is *wanted*.
+
+        One of them that cannot be read is a `ResponseError`: it must not look like a task that does not exist.
+        """
         call = self.page(number, size)
         return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, wanted))
 
@@ -159,7 +171,7 @@ class TaskSpec(Generic[P, Q, R]):
         return Picked(tuple(self.read(row) for row in rows if _ids(row, wanted)), len(rows))
 
     def read(self, data: Json) -> Task[R | None]:
-        """One task object, bare or as an array of one. Raises `ResponseError`."""
+        """One task object, bare or as an array of one. Raises `ResponseError` where it lacks an id or a status."""
         row = data[0] if isinstance(data, list) and len(data) == 1 else data
         task_id, status = (row.get("task_id"), row.get("task_status")) if isinstance(row, dict) else (None, None)
         if not (isinstance(row, dict) and isinstance(status, str) and _is_id(task_id)):
@@ -171,16 +183,24 @@ class TaskSpec(Generic[P, Q, R]):
         raise ResponseError("the answer is nested without end")
 
     def read_page(self, data: Json) -> tuple[Task[R | None], ...]:
-        """A page of the list; null is an empty one. Raises `ResponseError`."""
-        return tuple(self.read(row) for row in self._rows(data))
+        """A page of the list; null is an empty one. Rows that are no tasks are left out. Raises `ResponseError`."""
+        return load_each(self.read, self._rows(data), f"a page of {self.name}")
 
     def _rows(self, data: Json) -> list[Json]:
         if data is not None and not isinstance(data, list):
             raise ResponseError(f"the answer is not a list of tasks: {shown(data)}")
         return data or []
 
+    def _result(self, task_id: str, given: object) -> R:
+        """What a task made; empty where that cannot be read, because a success is one and `Task.raw` has it all."""
+        try:
+            return load(self.result, given, f"the result of task {task_id}")
+        except ResponseError as error:
+            log.warning("the result of task %s cannot be read, see its raw: %s", task_id, error)
+            return self.result()
+
     def _task(self, task_id: str, status: TaskStatus, row: dict[str, Json]) -> Task[R | None]:
-        result = load(self.result, row.get("task_result") or {}) if status is TaskStatus.SUCCEED else None
+        result = self._result(task_id, row.get("task_result") or {}) if status is TaskStatus.SUCCEED else None
         info, balance, message = row.get("task_info"), row.get("final_balance_deduction"), row.get("task_status_msg")
         external = info.get("external_task_id") if isinstance(info, dict) else None
         brief = len(row) == _BRIEF and not status.final
@@ -250,7 +270,11 @@ def _balance(row: Mapping[str, Json]) -> BalanceDeduction:
 
 @attrs.frozen(eq=False)
 class TaskMethod(Generic[P, Q, R]):
-    """An endpoint with a backend behind it: call it to make a task."""
+    """
+    An endpoint with a backend behind it: call it, or `submit` a request, to make a task.
+
+    `get`, `list`, `iterate` and `attach` find those that were made.
+    """
 
     row: TaskSpec[P, Q, R]
     _backend: Backend = attrs.field(repr=False)
@@ -283,6 +307,7 @@ class TaskMethod(Generic[P, Q, R]):
         One page of this endpoint's tasks, `page` 1 to 1000, `page_size` 1 to 500 (voices: 1000). One free query.
 
         The vendor gives no total and states no order (newest first, as far as is known); past the end it is empty.
+        A row that is no task is left out, with a warning in the log.
         """
         return await self._backend.send(self.row.page(page, page_size))
 
@@ -290,12 +315,12 @@ class TaskMethod(Generic[P, Q, R]):
         """All of this endpoint's tasks, page by page. Rows that move to a later page meanwhile are not given twice."""
         seen = set[str]()
         for page in range(1, PAGES + 1):
-            tasks = await self.list(page=page, page_size=page_size)
+            tasks, rows = await self._backend.send(self.row.sheet(page, page_size))
             for task in tasks:
                 if task.id not in seen:
                     seen.add(task.id)
                     yield task
-            if len(tasks) < page_size:
+            if rows < page_size:
                 return
 
     def attach(self, task_id: str | None = None, *, external_task_id: str | None = None) -> TaskHandle[R]:
@@ -310,6 +335,32 @@ class TaskMethod(Generic[P, Q, R]):
     def __signature__(self) -> inspect.Signature:
         """Let `help()` and notebooks show the real parameters."""
         return inspect.signature(self.row.request).replace(return_annotation=TaskHandle)
+
+
+class _Docstring:
+    """What `help()` shows: of the class its own docstring, of an instance also that of the request it takes."""
+
+    def __init__(self, own: str | None) -> None:
+        self._own = inspect.cleandoc(own or "")
+
+    def __get__(self, method: Any, owner: type[Any]) -> str:
+        if method is None:
+            return self._own
+        request = method.row.request
+        told = getattr(request, "described", None)
+        return f"{self._own}\n\n{told() if callable(told) else inspect.getdoc(request) or ''}".rstrip()
+
+
+def described(kind: type[Any]) -> Any:
+    """
+    A `__doc__` for a class whose instances hold a row: what the row's request is for and takes, field by field.
+
+    The fields are told by the request class itself, if it has a classmethod `described`.
+    """
+    return _Docstring(kind.__doc__)
+
+
+TaskMethod.__doc__ = described(TaskMethod)
 
 
 def _one_of(task_id: str | None, external_task_id: str | None) -> tuple[str | None, str | None]:

@@ -236,11 +236,30 @@ def test_what_is_no_task_is_refused(row: Any, data: object) -> None:
         row.read(data)
 
 
-@pytest.mark.parametrize("images", [[5], ["https://a"], [{"index": 0}], [{"url": {}}], {"url": LINK}, "odd", 5])
-def test_result_without_shape_is_refused(images: object) -> None:
-    """A success whose files cannot be read is not taken for one."""
-    with pytest.raises(ResponseError, match="documented shape"):
-        IMAGE.read({"task_id": "1", "task_status": "succeed", "task_result": {"images": images}})
+@every_row
+@pytest.mark.parametrize("result", ["odd", 5, True, [1, 2], ["x"]])
+def test_result_without_shape_is_an_empty_one(row: Any, result: object, caplog: pytest.LogCaptureFixture) -> None:
+    """A success whose result cannot be read at all is a success without files, its raw in full, and one warning."""
+    data = {"task_id": "T8", "task_status": "succeed", "task_result": result, "final_unit_deduction": "8"}
+
+    task = row.read(data)
+
+    assert () == task.result.files
+    assert (Decimal(8), data) == (task.units, task.raw)
+    assert (1, True) == (len(caplog.messages), "task T8 cannot be read" in caplog.text)
+
+
+@every_row
+@pytest.mark.parametrize("odd", ["odd", 5, [0], [None, "x"], [[]], {"odd": [1]}, [{"url": {}, "element_id": "x"}]])
+def test_odd_lists_of_a_result_are_empty(row: Any, odd: object, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever stands where a list of things is due, the task is a success, and one warning names the place."""
+    lists = dict.fromkeys(("images", "series_images", "videos", "audios", "voices", "elements"), odd)
+
+    task = row.read({"task_id": "T8", "task_status": "succeed", "task_result": lists})
+
+    (said,) = caplog.messages or ["T8"]
+    assert () == task.result.files
+    assert "T8" in said
 
 
 @every_row
@@ -250,11 +269,29 @@ def test_page_is_a_tuple_of_tasks(row: Any) -> None:
     assert () == row.read_page([]) == row.read_page(None)
 
 
-@pytest.mark.parametrize("data", [{}, CREATED, "text", 5, [None], [CREATED, {}]])
+@pytest.mark.parametrize("data", [{}, CREATED, "text", 5, [None], ["x", []]])
 def test_page_that_is_none_is_refused(data: Any) -> None:
     """A page is a list of tasks, or nothing."""
     with pytest.raises(ResponseError):
         IMAGE.read_page(data)
+
+
+@every_row
+@pytest.mark.parametrize("odd", [None, {}, "x", [], {"task_id": "1"}, {"task_status": "succeed"}])
+def test_row_that_is_no_task_costs_itself_alone(row: Any, odd: object, caplog: pytest.LogCaptureFixture) -> None:
+    """A page without its odd row is what is read, and one warning tells that there was one."""
+    tasks = row.read_page([CREATED, odd, CREATED])
+
+    assert (row.read(CREATED),) * 2 == tasks
+    assert [f"1 of 3 rows of a page of {row.name} cannot be read, and were left out"] == caplog.messages
+
+
+def test_wanted_row_that_is_no_task_is_no_missing_task() -> None:
+    """A search that meets the task it is looking for, and cannot read it, does not say that there is none."""
+    call = IMAGE.pick(1, 30, ("order-17",))
+
+    with pytest.raises(ResponseError, match="not a task"):
+        call.read([{"task_info": {"external_task_id": "order-17"}}])
 
 
 def test_task_is_a_value() -> None:
@@ -391,11 +428,12 @@ TASK_LIKE: Any = st.fixed_dictionaries(
 @settings(max_examples=80, deadline=None)
 @given(data=ANY_JSON | TASK_LIKE)
 def test_any_json_is_a_task_or_a_response_error(row: Any, data: Any) -> None:
-    """Whatever stands in `data`, reading it gives a task or raises ResponseError."""
+    """Whatever stands in `data`, reading it gives a task, or raises ResponseError where id or status is missing."""
     try:
         task = row.read(data)
     except ResponseError as error:
         assert 500 > len(str(error))  # noqa: PT017 - either outcome is right
+        assert "not a task" in str(error)  # noqa: PT017
         return
 
     assert Task is type(task)
