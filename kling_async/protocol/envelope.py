@@ -17,6 +17,7 @@ Mask: TypeAlias = Callable[[str], str]
 """Takes known secrets out of a text."""
 
 _EXCERPT = 200
+_LONGEST_ID = 80  # characters; those of the vendor have 36
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _DELICATE = (
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+"), r"\1***"),
@@ -49,7 +50,7 @@ def unwrap(answer: Answer, mask: Mask) -> Json:
     raise ResponseError(
         words,
         status=answer.status,
-        request_id=_request_id(answer, envelope),
+        request_id=request_id(answer, envelope),
         excerpt=excerpt(answer.body, mask),
     )
 
@@ -69,7 +70,7 @@ def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: i
         text,
         code=code,
         status=answer.status,
-        request_id=_request_id(answer, envelope),
+        request_id=request_id(answer, envelope),
         advice=meaning.advice,
         retry_after=_seconds(answer.headers.get("Retry-After")),
     )
@@ -95,18 +96,34 @@ def located(error: ApiError, answer: Answer, mask: Mask) -> ApiError:
         excerpt(error.message.encode("utf-8", "replace"), mask),
         code=error.code,
         status=answer.status,
-        request_id=_request_id(answer, envelope if isinstance(envelope, dict) else {}),
+        request_id=request_id(answer, envelope if isinstance(envelope, dict) else {}),
         advice=error.advice,
     )
 
 
 def excerpt(body: bytes, mask: Mask) -> str:
-    """The first readable words of a body, without markup, secrets or signed links."""
-    text = _MARKUP.sub(" ", body[: 16 * _EXCERPT].decode("utf-8", "replace"))
+    """The first readable words of a body in one line, without control characters, markup, secrets or signed links."""
+    # Before secrets are looked for: one with an invisible character in it is still one to whoever reads it.
+    text = _MARKUP.sub(" ", _visible(body[: 16 * _EXCERPT].decode("utf-8", "replace")))
     text = mask(" ".join(text.split()))
     for pattern, replacement in _DELICATE:
         text = pattern.sub(replacement, text)
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
+
+
+def request_id(answer: Answer, envelope: Mapping[str, Json]) -> str | None:
+    """What the vendor's support asks for, wherever it stands; one readable word of a bounded length."""
+    named = envelope.get("request_id")
+    told = named if isinstance(named, str) and named else answer.headers.get("X-Request-Id")
+    if told is None:
+        return None
+    plain = "".join(_visible(told[: 2 * _LONGEST_ID]).split())
+    return (plain or None) if len(plain) <= _LONGEST_ID else f"{plain[:_LONGEST_ID]}..."
+
+
+def _visible(text: str) -> str:
+    """Without what moves a cursor, reverses a line or is not seen."""
+    return "".join(each for each in text if each.isprintable() or each.isspace())
 
 
 def _relayed(envelope: Mapping[str, Json]) -> bool:
@@ -130,11 +147,6 @@ def _number(code: Json) -> int | None:
 def _gateway(status: int) -> Meaning:
     fallback = Meaning(ServerError, "Try again later") if status >= 500 else Meaning(ApiError, "")
     return GATEWAY.get(status, fallback)
-
-
-def _request_id(answer: Answer, envelope: Mapping[str, Json]) -> str | None:
-    named = envelope.get("request_id")
-    return named if isinstance(named, str) and named else answer.headers.get("X-Request-Id")
 
 
 def _seconds(header: str | None) -> float | None:

@@ -17,7 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from ..errors import ApiError, ConnectionFailed, KlingError, ResponseError
 from ..options import Retry
 from ..protocol.call import Call
-from ..protocol.envelope import excerpt, located, unwrap
+from ..protocol.envelope import excerpt, located, request_id, unwrap
 from .auth import Authorizer
 from .http import HTTP
 
@@ -77,7 +77,7 @@ class Engine:
         if isinstance(failure, ResponseError) and failure.status is None:
             # Found while reading the data, where the answer itself is out of sight.
             text = excerpt(str(failure).encode(), self.authorizer.mask)
-            failure = ResponseError(text, status=answer.status, request_id=answer.headers.get("X-Request-Id"))
+            failure = ResponseError(text, status=answer.status, request_id=request_id(answer, {}))
         elif isinstance(failure, ApiError) and failure.status is None:
             failure = located(failure, answer, self.authorizer.mask)
         # Without the frames of the parser, whose locals hold whatever the vendor may have echoed.

@@ -277,6 +277,34 @@ def test_request_id_comes_from_body_or_header(body: object, header: str, expecte
     assert f"request {expected}" in str(error)
 
 
+HOSTILE = "r\r\nERROR:root:fake line\x1b[31m\u202e\u2028\x00"
+
+
+@pytest.mark.parametrize("request_id", [HOSTILE, "x" * 3000, HOSTILE + "x" * 3000])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"code": 1201, "message": "no"}, 400), ({"code": 1201, "message": HOSTILE}, 400), ({"data": HOSTILE}, 200)],
+)
+def test_text_from_outside_stays_one_line_of_a_bounded_length(
+    request_id: str, body: dict[str, object], status: int
+) -> None:
+    """Neither an id nor a message writes lines of its own into a log, or colours into a terminal."""
+    error = failure({**body, "request_id": request_id}, status)
+    gateway = failure(b"<html>", 502, X_Request_Id=request_id)
+
+    assert str(error).isprintable()
+    assert error.request_id.isprintable()
+    assert 600 > len(str(error))
+    assert 100 > len(error.request_id) == len(gateway.request_id)
+
+
+def test_secret_with_an_invisible_character_in_it_is_a_secret() -> None:
+    """What is dropped from a text cannot hide a token in it."""
+    error = failure({"code": 1000, "message": f"token {JWT[:9]}\u200b{JWT[9:]} is bad"}, 401)
+
+    assert "token *** is bad" == error.message
+
+
 @pytest.mark.parametrize(
     "told",
     [
