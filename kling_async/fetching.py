@@ -1,4 +1,8 @@
-"""What `kling.download` does: waits for tasks, names their files, fetches each as soon as it can be, and sums up."""
+"""What `kling.download` does: waits for tasks, names their files, fetches each as soon as it can be, and sums up.
+
+A name tells which item and which of its files, and never how many others there are or what became of them: what is
+stored again lands on itself.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,9 @@ from .errors import InvalidRequest, KlingError
 from .handle import TaskHandle
 from .media.downloads import Downloader, told
 from .media.naming import own_name, slug, stem, writable
-from .models import KINDS, File, Result, Task
+from .models import KINDS, File, Result, Task, succeeded
 
-Downloadable: TypeAlias = "Task[Any] | TaskHandle[Any] | File"
+Downloadable: TypeAlias = "Task[Any] | TaskHandle[Any] | File | Result"
 Ask: TypeAlias = Callable[[str, str], Awaitable[Task[Any]]]
 """Queries one task, by its endpoint and its id."""
 
@@ -31,35 +35,34 @@ async def download(
     name: str | None,
 ) -> list[Path]:
     """Store the files of all that is given; see `KlingClient.download`."""
-    several = isinstance(what, Iterable) and not isinstance(what, Task | TaskHandle)
+    several = isinstance(what, Iterable) and not isinstance(what, str | bytes | Task | TaskHandle)
     items = list(cast("Iterable[Downloadable]", what)) if several else [cast("Downloadable", what)]
     given = None if name is None else stem(name)
     for item in items:
         _check(item)
     folder = await asyncio.to_thread(writable, directory)
     taken = Counter[str]()
-    # Under one name the numbers go on from item to item, so each item learns from the one before it where to start.
-    starts = [asyncio.get_running_loop().create_future() for _ in range(len(items) + 1)]
-    starts[0].set_result(0)
+
+    def numbered(own: str) -> str:
+        taken[own] += 1
+        return f"{own}-{taken[own] - 1}"
 
     async def fetch(at: int) -> list[Path | BaseException]:
-        files: Sequence[File] = ()
-        try:
-            task = await _ended(items[at])
-            own, files = _named(items[at], task)
-        finally:
-            start = await starts[at] if given else 0
-            if not starts[at + 1].done():  # cancelled, where everything is being cancelled
-                starts[at + 1].set_result(start + len(files))
-        base = given or own
-        if not given:
-            start, taken[base] = taken[base], taken[base] + len(files)
+        item = items[at]
+        task = await _ended(item)
+        files = _files(item, task)
+        if given is None:
+            names = [numbered(_own(item, task, file)) for file in files]
+        elif not several:
+            names = [f"{given}-{place}" for place in range(len(files))]
+        elif _is_file(item):
+            names = [f"{given}-{at}"]
+        else:
+            names = [f"{given}-{at}-{place}" for place in range(len(files))]
         source = _Source(task, ask) if task is not None else None
         until = task.expires_at if task is not None else None
         jobs = (
-            downloader.fetch(
-                file, folder, f"{base}-{start + place}", renew=source.place(place) if source else None, until=until
-            )
+            downloader.fetch(file, folder, names[place], renew=source.place(place) if source else None, until=until)
             for place, file in enumerate(files)
         )
         return await asyncio.gather(*jobs, return_exceptions=True)
@@ -113,18 +116,33 @@ async def _ended(item: Downloadable) -> Task[Any] | None:
     return task if task.endpoint else attrs.evolve(task, endpoint=item.endpoint)
 
 
-def _named(item: Downloadable, task: Task[Any] | None) -> tuple[str, Sequence[File]]:
-    """The name that comes with an item, and its files."""
+def _files(item: Downloadable, task: Task[Any] | None) -> Sequence[File]:
+    """What there is to store of an item, in the vendor's order."""
     if task is None:
-        file = cast("File", item)
-        return own_name(file), (file,)
-    result = cast("Result | None", task.result)
-    if result is None:
+        return (cast("File", item),) if _is_file(item) else cast("Result", item).files
+    if not task.status.final:
         raise InvalidRequest("what", f"must be a finished task, this one is {task.status}", task.id)
-    return slug(task.id), result.files
+    return cast("Result", succeeded(task).result).files
+
+
+def _own(item: Downloadable, task: Task[Any] | None, file: File) -> str:
+    """The name that comes with a file: of its task or its session, else its own."""
+    if task is not None:
+        return slug(task.id)
+    session = None if _is_file(item) else getattr(item, "session_id", None)
+    return slug(session) if isinstance(session, str) and session else own_name(file)
+
+
+def _is_file(item: object) -> bool:
+    return isinstance(getattr(item, "url", None), str) and getattr(item, "kind", None) in KINDS
 
 
 def _check(item: object) -> None:
-    is_file = isinstance(getattr(item, "url", None), str) and getattr(item, "kind", None) in KINDS
-    if not (isinstance(item, Task | TaskHandle) or is_file):
-        raise InvalidRequest("what", "must be tasks, handles or files such as task.result.images[0]", item)
+    files = getattr(item, "files", None)
+    holds_files = isinstance(files, tuple) and all(map(_is_file, cast("tuple[object, ...]", files)))
+    if isinstance(item, Task | TaskHandle) or _is_file(item) or holds_files:
+        return
+    rule = "must be tasks, handles, results or files such as task.result.images[0]"
+    if isinstance(item, str):  # most likely the link of a file, which is as good as a key
+        raise InvalidRequest("what", f"{rule}, not the address of one", item.partition("?")[0])
+    raise InvalidRequest("what", rule, item)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
 from yarl import URL
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, shown
 from .models import Kind
 
 __all__ = ["Downloads", "Polling", "Retry"]
@@ -21,14 +21,18 @@ _HOSTS: Final = ("klingai.com", "kling.ai", "kechuangai.com", "inkwai.com")
 _DOMAIN: Final = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
-def _count(instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequest(_named(instance, field), "must be a whole number of at least 1", value)
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _number(instance: object, field: attrs.Attribute[Any], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidRequest(_named(instance, field), "must be a whole number of at least 0", value)
+def _whole(least: int) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Lets whole numbers pass, from *least* on."""
+
+    def check(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not _is_whole(value, least):
+            raise InvalidRequest(_named(instance, field), f"must be a whole number of at least {least}", value)
+
+    return check
 
 
 def _seconds(instance: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -42,11 +46,15 @@ def _named(instance: object, field: attrs.Attribute[Any]) -> str:
     return f"{type(instance).__name__}.{field.name}"
 
 
-def _caps(given: Mapping[Kind, int] | None) -> Mapping[Kind, int]:
-    for kind, most in (given or {}).items():
-        if kind not in _CAPS or isinstance(most, bool) or most < 1:
-            raise InvalidRequest(f"Downloads.max_bytes[{kind}]", f"must be bytes of one of {', '.join(_CAPS)}", most)
-    return {**_CAPS, **(given or {})}
+def _caps(given: object) -> Mapping[Kind, int]:
+    rule = f"must map kinds ({', '.join(_CAPS)}) to bytes, whole numbers of at least 1"
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidRequest("Downloads.max_bytes", rule, given)
+    caps = cast("Mapping[Kind, int]", given or {})
+    for kind, most in caps.items():
+        if kind not in _CAPS or not _is_whole(most, 1):
+            raise InvalidRequest(f"Downloads.max_bytes[{shown(kind)}]", rule, most)
+    return {**_CAPS, **caps}
 
 
 def _hosts(given: object) -> tuple[str, ...] | Literal["any-public"]:
@@ -84,7 +92,7 @@ def validation(given: object) -> Validation:
 class Retry:
     """How failed queries are repeated. Creates are billed and are never repeated by this."""
 
-    attempts: int = attrs.field(default=5, validator=_count)
+    attempts: int = attrs.field(default=5, validator=_whole(1))
     """How often a query is sent before its failure is raised."""
 
 
@@ -102,11 +110,15 @@ class Polling:
 class Downloads:
     """How results are fetched."""
 
-    concurrency: int = attrs.field(default=4, validator=_count)
+    concurrency: int = attrs.field(default=4, validator=_whole(1))
     """Files under way at once."""
     hosts: tuple[str, ...] | Literal["any-public"] = attrs.field(default=_HOSTS, converter=_hosts)
     """Names of hosts, each with all below it, from which files may come; `"any-public"`: from all of the Internet."""
     max_bytes: Mapping[Kind, int] = attrs.field(default=None, converter=_caps)
     """Bytes of a file at most, per kind; 50 MB, 2 GB and 200 MB for image, video and audio."""
-    resumes: int = attrs.field(default=5, validator=_number)
-    """How often in a row a download that broke is taken up without one more byte arriving, before it fails."""
+    resumes: int = attrs.field(default=5, validator=_whole(0))
+    """
+    How often in a row a download that broke is taken up without one more byte arriving, before it fails.
+
+    One that brings less than 1 KiB a second for a minute counts as broken, and what it brought as nothing.
+    """

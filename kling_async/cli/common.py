@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Final, Self
@@ -18,7 +18,7 @@ from ..client import KlingClient
 from ..errors import InvalidRequest, KlingError, SubmitUnknown
 from ..events import Listener
 from ..handle import TaskRef
-from ..media.downloads import stem, writable
+from ..media.naming import stem, writable
 from ..options import Polling, Validation
 from .failures import Exit, Failure, explain
 from .shell import Shell
@@ -63,6 +63,11 @@ class Connection:
             pace = Polling(max_lag=_LAG)
             async with emulator.client(polling=pace, validate=validate, on_event=on_event) as kling:
                 yield kling
+
+    def printed(self, shell: Shell, links: Collection[object]) -> None:
+        """Say of links that were printed, and lead to an emulator of our own, that they end with it."""
+        if self.emulator and links:
+            shell.note("The emulator ends with this command, and these links with it; -o DIRECTORY stores the files")
 
     def again(self, ref: TaskRef, directory: Path | None = None) -> str | None:
         """The command that waits for a task; None where its emulator ends with this command."""
@@ -173,9 +178,10 @@ class Attempt:
     def __enter__(self) -> Self:
         return self
 
-    def unsent(self, error: Exception) -> None:
+    def unsent(self, error: BaseException) -> None:
         """Forget the task of a create that raised *error*, unless the task may exist."""
-        if isinstance(error, KlingError) and not isinstance(error, SubmitUnknown):
+        refused = isinstance(error, KlingError) and not isinstance(error, SubmitUnknown)
+        if refused or (isinstance(error, asyncio.CancelledError) and not _left(error)):
             self.ref = None
 
     def __exit__(
@@ -185,7 +191,7 @@ class Attempt:
         match error:
             case KlingError():
                 failure = explain(error)
-                if self.once and getattr(error, "may_have_been_created", False):
+                if self.once and _left(error):
                     failure = attrs.evolve(failure, advice=_OPEN)
                 if self.connection.emulator and failure.exit is Exit.TIMEOUT:
                     failure = attrs.evolve(failure, advice=_GONE)
@@ -198,12 +204,17 @@ class Attempt:
             case asyncio.CancelledError() if self.ref:
                 self.shell.fail(_interrupted(again), ref=self.ref, again=again)
                 return False
-            case asyncio.CancelledError() if self.once:
+            case asyncio.CancelledError() if self.once and _left(error):
                 self.shell.fail(attrs.evolve(_interrupted(None), message=_OPEN))
                 return False
             case _:
                 return False
         return True
+
+
+def _left(error: BaseException) -> bool:
+    """Whether what ended so may have been carried out."""
+    return bool(getattr(error, "may_have_been_created", False))
 
 
 def not_installed(error: ModuleNotFoundError) -> Failure:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import attrs
 
 from ..errors import InvalidRequest
-from ..media.downloads import stem
+from ..media.naming import stem
 from ..protocol.endpoint import TaskSpec
 from .endpoints import known
 

@@ -26,7 +26,8 @@ from ..errors import ClientClosed, DownloadError, ExpiredResult, KlingError, Uns
 from ..events import DownloadFailed, DownloadFinished, DownloadProgress, DownloadResumed, DownloadStarted, Teller
 from .guard import Guard, PublicResolver, plain
 from .kinds import HEAD, contradicts, extension
-from .naming import digest, stem, within, writable
+from .naming import digest, within
+from .pace import LEAST, SPAN, Pace
 from .part import Part
 from .ranges import Anew, Complete, Mark, More, Unfit, Useless, asking, meaning
 from .writing import Writer, landed, unwritable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from ..models import File, Kind
     from ..options import Downloads
 
-__all__ = ["Downloader", "stem", "told", "writable"]
+__all__ = ["Downloader", "told"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +55,10 @@ _KEPT: Final = "results are kept for 30 days"
 
 class _Broken(Exception):
     """Something that may pass: the download is taken up again."""
+
+
+class _Slow(_Broken):
+    """It hardly moves. What came meanwhile does not count: by that measure it would never be given up."""
 
 
 class _Gone(Exception):
@@ -270,9 +275,9 @@ class Downloader:
         async def attempt() -> str:
             try:
                 return await self._attempt(run)
-            except _Broken:
+            except _Broken as broken:
                 if run.part.size > run.best:
-                    run.best, run.fruitless = run.part.size, 0
+                    run.best, run.fruitless = run.part.size, run.fruitless if isinstance(broken, _Slow) else 0
                 run.fruitless += 1
                 raise
 
@@ -365,12 +370,13 @@ class Downloader:
         total = found.total if isinstance(found, More) else found.mark.total
         if total is not None and total > cap:
             raise DownloadError(f"{run.address} has {total:,} bytes, more than the {cap:,} allowed")
-        first = list[bytes]()
+        first, pace = list[bytes](), Pace()
         ready: asyncio.Future[None] | None = None
         have, end = run.part.size, total
         if isinstance(found, Anew):
             while sum(map(len, first)) < HEAD and (chunk := await anext(chunks, None)) is not None:
                 first.append(chunk)
+                _moving(pace, chunk)
             have, run.head = 0, b"".join(first)[:HEAD]
         else:
             end = found.end
@@ -389,7 +395,10 @@ class Downloader:
                 have += len(chunk)
                 self._bound(run, have, end)
                 if await writer.put(chunk):
+                    pace.restart()  # the disk may have been waited for, which is not the host's fault
                     self.tell(DownloadProgress(name=run.name, host=run.host, received=have, expected=total))
+                elif have != end:
+                    _moving(pace, chunk)
         if total is not None and run.part.size != total:
             raise _Broken(f"was cut short: {run.part.size:,} of {total:,} bytes")
         return kind
@@ -448,6 +457,11 @@ class Downloader:
         except OSError as error:
             failure = unwritable(run.part.path, error)
         raise failure
+
+
+def _moving(pace: Pace, chunk: bytes) -> None:
+    if pace.lags(len(chunk)):
+        raise _Slow(f"came with less than {LEAST:,} bytes a second for {SPAN:.0f} s")
 
 
 def _in_words(error: Exception) -> str:

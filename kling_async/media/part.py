@@ -2,6 +2,9 @@
 
 Blocking, for a thread. Refuses links, pipes and whatever else is no plain file of one name, and a file that somebody
 else is writing. What is in a `.part` is always the beginning of the one file that its `.json` describes.
+
+Results belong to the user, who may want others to read them: all is made with the rights that the umask leaves. That
+goes for the `.json` too, which holds no secret: of the link there is a digest, taken without what it is signed with.
 """
 
 from __future__ import annotations

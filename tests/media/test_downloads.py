@@ -24,11 +24,12 @@ from kling_async import (
     KlingClient,
     Task,
     TaskFailed,
+    TaskRef,
     TaskStatus,
     UnsafeURL,
 )
 from kling_async.media.naming import own_name, slug
-from kling_async.models import Image, ImageResult, Video, VideoResult
+from kling_async.models import CutOut, Face, Faces, Image, ImageResult, Recognition, Video, VideoResult
 from tests.support.vendor import API_KEY, Reply, Seen, Vendor, row, said
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
@@ -91,13 +92,42 @@ async def test_a_large_file_arrives_whole(kling: KlingClient, vendor: Vendor, tm
     assert MP4 == path.read_bytes()
 
 
-async def test_a_name_of_ones_own_counts_on_over_everything(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
-    """With many tasks one name still gives every file its own."""
+async def test_a_name_of_ones_own_gives_every_file_its_own(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """Of one task by place; of several by item first, and a file is an item by itself."""
     picture = Image(url=f"{vendor.url}/png")
+    task = a_task("1", picture, picture)
 
-    paths = await kling.download([a_task("1", picture, picture), picture, a_task("2", picture)], tmp_path, name="shot")
+    one = await kling.download(task, tmp_path, name="one")
+    several = await kling.download([task, picture, task.result, a_task("2", picture)], tmp_path, name="shot")
+    files = await kling.download(task.result.images, tmp_path, name="view")
 
-    assert ["shot-0.png", "shot-1.png", "shot-2.png", "shot-3.png"] == [path.name for path in paths]
+    assert ["one-0.png", "one-1.png"] == [path.name for path in one]
+    assert ["shot-0-0", "shot-0-1", "shot-1", "shot-2-0", "shot-2-1", "shot-3-0"] == [path.stem for path in several]
+    assert ["view-0.png", "view-1.png"] == [path.name for path in files]
+
+
+async def test_under_one_name_no_file_takes_the_place_of_another_tasks(tmp_path: Path) -> None:
+    """A task that failed first and succeeds later has its own names: nothing moves up, nothing is overwritten."""
+    status = "failed"
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.startswith(("/png", "/jpeg")):
+            return Reply(PNG if seen.path.startswith("/png") else JPEG)
+        task_id = seen.path.rpartition("/")[2]
+        url = f"http://{seen.headers['Host']}/{'jpeg' if task_id == '1' else 'png'}"
+        told = status if task_id == "1" else "succeed"
+        return said(row(task_id, told, task_result={"images": [{"index": 0, "url": url}]}))
+
+    async with Vendor(answer) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+        attach = kling.images.generate.attach
+        with pytest.raises(DownloadError) as first:
+            await kling.download([attach("1"), attach("2")], tmp_path, name="w")
+        status = "succeed"
+        second = await kling.download([attach("1"), attach("2")], tmp_path, name="w")
+
+    assert ["w-1-0.png"] == [path.name for path in first.value.done]
+    assert ["w-0-0.jpg", "w-1-0.png"] == [path.name for path in second]
+    assert second == sorted(tmp_path.iterdir())
 
 
 async def test_no_credentials_and_an_untouched_query_reach_the_file_host(
@@ -227,7 +257,7 @@ async def test_of_many_the_finished_stay_and_the_failed_are_named(
 
     with pytest.raises(DownloadError) as caught:
         await kling.download([a_task("1", good, bad), a_task("2", good)], tmp_path)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(TaskFailed, match="why"):
         await kling.download(failed, tmp_path)
 
     assert ["1-0.png", "2-0.png"] == [path.name for path in caught.value.done]
@@ -335,6 +365,16 @@ async def test_downloading_after_close_is_refused(kling: KlingClient, tmp_path: 
         {"concurrency": True},
         {"max_bytes": {"image": 0}},
         {"max_bytes": {"x": 1}},
+        {"max_bytes": {"image": "5"}},
+        {"max_bytes": {"image": None}},
+        {"max_bytes": {"image": True}},
+        {"max_bytes": {"image": 1.5}},
+        {"max_bytes": {"image": float("nan")}},
+        {"max_bytes": {"image": float("inf")}},
+        {"max_bytes": {5: 5}},
+        {"max_bytes": 5},
+        {"max_bytes": ["image"]},
+        {"max_bytes": ""},
         {"resumes": -1},
         {"resumes": 1.0},
         {"hosts": "klingai.com"},
@@ -389,8 +429,9 @@ async def test_files_without_their_task_do_not_overwrite_each_other(
     assert ["v7-0.mp4"] == [path.name for path in video]
 
 
-async def test_a_file_is_fetched_as_soon_as_its_task_has_ended(tmp_path: Path) -> None:
-    """A task that still runs holds up nobody's file."""
+@pytest.mark.parametrize(("name", "stored"), [(None, "1-0.png"), ("w", "w-1-0.png")])
+async def test_a_file_is_fetched_as_soon_as_its_task_has_ended(tmp_path: Path, name: str | None, stored: str) -> None:
+    """A task that still runs holds up nobody's file, under one name too."""
 
     def answer(seen: Seen) -> Reply:
         if seen.path.startswith("/png"):
@@ -401,13 +442,13 @@ async def test_a_file_is_fetched_as_soon_as_its_task_has_ended(tmp_path: Path) -
 
     async with Vendor(answer) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
         handles = [kling.images.generate.attach("2"), kling.images.generate.attach("1")]
-        storing = asyncio.ensure_future(kling.download(handles, tmp_path))
+        storing = asyncio.ensure_future(kling.download(handles, tmp_path, name=name))
         while not list(tmp_path.glob("*.png")):
             await asyncio.sleep(0)
         storing.cancel()
         await asyncio.wait([storing])
 
-    assert ["1-0.png"] == [path.name for path in tmp_path.glob("*.png")]
+    assert [stored] == [path.name for path in tmp_path.glob("*.png")]
 
 
 @pytest.mark.parametrize(
@@ -442,15 +483,41 @@ async def test_a_signed_link_is_in_no_error_and_no_local(
     assert "s3cret" not in repr(file)
 
 
-@pytest.mark.parametrize("what", [None, "abc", 5, ImageResult(), [None]])
+@pytest.mark.parametrize(
+    "what", [None, "abc", b"abc", 5, [None], ["abc"], {"a": 1}, TaskRef(endpoint="x", task_id="1")]
+)
 async def test_what_is_no_file_is_refused_before_anything_is_fetched(
     kling: KlingClient, vendor: Vendor, tmp_path: Path, what: Any
 ) -> None:
     """The error says what can be downloaded."""
-    with pytest.raises(InvalidRequest, match="tasks, handles or files"):
+    with pytest.raises(InvalidRequest, match=r"results or files such as task\.result\.images\[0\]"):
         await kling.download(what, tmp_path)
 
     assert [] == vendor.seen
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_an_address_is_no_file(kling: KlingClient, tmp_path: Path, *, several: bool) -> None:
+    """It is told as a whole, not letter by letter, and without what opens it."""
+    address = "https://x.klingai.com/a.png?Signature=s3cret"
+    what: Any = [address] if several else address
+
+    with pytest.raises(InvalidRequest, match=r"not the address of one; got 'https://x.klingai.com/a.png'") as caught:
+        await kling.download(what, tmp_path)
+
+    assert "s3cret" not in f"{caught.value} {vars(caught.value)}"
+
+
+async def test_whatever_has_files_is_stored(kling: KlingClient, vendor: Vendor, tmp_path: Path) -> None:
+    """Results, and answers of calls that make no task: by their session, else each file by its own name."""
+    url = f"{vendor.url}/png"
+    faces = Faces(session_id="s1", face_data=(Face(face_id="1", face_image=url), Face(face_id="2", face_image=url)))
+    found = Recognition(images=(CutOut(type="face_seg", url=url), CutOut(type="head_seg")))
+    result = VideoResult(videos=(Video(url=f"{vendor.url}/mp4", id="v7"),))
+
+    paths = await kling.download([faces, found, result, ImageResult()], tmp_path)
+
+    assert ["s1-0.png", "s1-1.png", f"{own_name(found.files[0])}-0.png", "v7-0.mp4"] == [path.name for path in paths]
 
 
 def test_other_ids_give_other_names() -> None:

@@ -740,3 +740,68 @@ def _digest(path: Path) -> str:
 def _open_files(directory: Path) -> list[Path]:
     links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
     return [link for link in links if link.is_relative_to(directory)]
+
+
+class Dripping:
+    """A file host that gives a byte every half a second, for ever if need be, and goes on where it is asked to."""
+
+    def __init__(self, quick: int = 0) -> None:
+        self.spans = list[str]()
+        self.quick = quick
+        """Answers that come at once, after the first."""
+        self._serving = set[asyncio.Task[None]]()
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncGenerator[str, None]:
+        """Its address."""
+        async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*self._serving)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        with contextlib.suppress(ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            span = next((line[13:-1] for line in head.splitlines() if line.startswith("Range: ")), "0")
+            self.spans.append(span)
+            at, status = int(span), "206 Partial" if "Range: " in head else "200 OK"
+            writer.write(
+                f'HTTP/1.1 {status}\r\nETag: "one"\r\nContent-Length: {SIZE - at}\r\n'
+                f"Content-Range: bytes {at}-{END}/{SIZE}\r\n\r\n".encode()
+            )
+            if 1 < len(self.spans) <= 1 + self.quick:
+                writer.write(MP4[at:])
+                await writer.drain()
+            for byte in MP4[at : at + 1000]:
+                if writer.transport.is_closing():
+                    break
+                writer.write(bytes([byte]))
+                await asyncio.sleep(0.5)
+        writer.close()
+
+
+@pytest.mark.looptime
+async def test_a_host_that_hardly_sends_is_left_in_the_end(tmp_path: Path) -> None:
+    """A byte now and then is no progress: after the resumes it is over, and not after ten days."""
+    host = Dripping()
+    async with host.serving() as url, storing(url, resumes=2) as downloader:
+        with pytest.raises(DownloadError, match="less than 1,024 bytes a second for 60 s"):
+            await downloader.fetch(Video(url=f"{url}/clip"), tmp_path, "x")
+
+    assert 3 == len(host.spans)
+    assert 180 <= asyncio.get_running_loop().time() < 200
+    assert MP4.startswith((tmp_path / "x.part").read_bytes())
+
+
+@pytest.mark.looptime
+async def test_a_host_that_hardly_sends_is_asked_once_more(tmp_path: Path) -> None:
+    """As after any other break, for what is missing."""
+    host = Dripping(quick=1)
+    async with host.serving() as url, storing(url) as downloader:
+        path = await downloader.fetch(Video(url=f"{url}/clip"), tmp_path, "x")
+
+    assert MP4 == path.read_bytes()
+    assert 2 == len(host.spans)
+    assert 100 <= int(host.spans[1]) <= 130
