@@ -82,7 +82,7 @@ def speak(call: Call) -> Any:
     if body["voice_id"] not in speakers(language):
         raise Refusal(1201, "Voice id not found")
     slowest, fastest = SPEEDS
-    speed = round(min(max(float(body.get("voice_speed", 1)), slowest), fastest), 1)
+    speed = round(min(max(body.get("voice_speed", 1), slowest), fastest), 1)
     seconds = max(len(body["text"]) / LETTERS_A_SECOND[language] / speed, SHORTEST_SPEECH)
     sound = SoundWork(f"speech {call.call_id} {body['voice_id']}", int(seconds * 1000), spoken=True)
     audio = {"id": call.call_id, "url": sound, "duration": sound.seconds}

@@ -8,7 +8,7 @@ Tolerated: empty values (they count as absent), "true" for true, a number for a 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
@@ -35,6 +35,8 @@ DECIDING: Final = (
     "series_amount",
 )
 BOOLEANS: Final = {"true": True, "false": False}
+DEEPEST: Final = 64
+"""How deep a body may be nested: far deeper than any that means something, far from where Python gives up."""
 
 
 @attrs.frozen
@@ -47,11 +49,12 @@ class Accepted:
 
 
 def read_json(content: bytes, content_type: str) -> dict[str, Any]:
-    """The JSON object of a request."""
+    """The JSON object of a request; what is in it can be compared, written and encoded without a second thought."""
     if content_type != "application/json":
         raise Refusal(1200, "Content-Type must be application/json")
     try:
         body: Any = json.loads(content, parse_constant=_no_constant)
+        _check_values(body)
     except (ValueError, RecursionError) as error:
         raise Refusal(1200, "Request body is not valid JSON") from error
     if not is_object(body):
@@ -62,6 +65,24 @@ def read_json(content: bytes, content_type: str) -> dict[str, Any]:
 def _no_constant(name: str) -> None:
     """NaN and the infinities are Python's idea of JSON."""
     raise ValueError(name)
+
+
+def _check_values(body: Any) -> None:
+    """Refuses, wherever they are, half a character, which no encoding can carry, and what is nested without end."""
+    level = [body]
+    for _ in range(DEEPEST):
+        for value in level:
+            if isinstance(value, str) and not value.isascii():  # for the megabytes of a picture a look at a flag
+                value.encode()
+        level = [each for value in level for each in _parts(value)]
+    if level:
+        raise ValueError(f"nested deeper than {DEEPEST}")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if is_object(value):
+        return (*value, *value.values())
+    return value if is_array(value) else ()
 
 
 def check(form: Form, raw: Mapping[str, Any], *, unknown_model: int, store: PictureStore, world: World) -> Accepted:

@@ -42,6 +42,8 @@ from .tokens import Gate
 from .world import Product, Products, World
 
 LARGEST_BODY: Final = 160_000_000
+GONE: Final = 499
+"""The status of an answer that nobody is there to read; nginx's number for a client who went away."""
 CALLS_POOL: Final = "video"
 """What synchronous calls are paid from."""
 LONG_PAGES: Final = {"/v1/general/custom-voices": MOST_VOICES_PER_PAGE}
@@ -129,7 +131,9 @@ class Server:
                 del answer["data"]
         except Refusal as refusal:
             status, answer = refusal.status, self._answers.failure(refusal)
-        path, _, query = request.raw_path.partition("?")
+        except ConnectionError:  # the client broke off before all of its request was here, which is its right
+            return web.Response(status=GONE)
+        path, query = _target(request)
         self.requests.append(SeenRequest(request.method, path, query, status, answer["code"]))
         return web.Response(status=status, body=json.dumps(answer).encode(), content_type="application/json")
 
@@ -137,7 +141,7 @@ class Server:
         """The data of the answer."""
         self._gate.check(request.headers.get("Authorization"))
         self._ledger.open(self._clock.now())
-        path = request.raw_path.partition("?")[0].rstrip("/")
+        path = _target(request)[0].rstrip("/")
         if path in BY_PATH:
             return await self._answer_at_once(BY_PATH[path], request)
         endpoint, some_id = _route(path)
@@ -253,6 +257,14 @@ def _wrong_method(request: web.Request) -> Refusal:
     return Refusal(1202, f"Request method '{request.method}' is not supported")
 
 
+def _target(request: web.Request) -> tuple[str, str]:
+    """Path and query as they were written. A request that goes by a proxy names the host before them."""
+    path, _, query = request.raw_path.partition("?")
+    if not path.startswith("/"):
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return path, query
+
+
 def _route(path: str) -> tuple[Endpoint, str | None]:
     """The task endpoint a path belongs to, and the id in it."""
     for endpoint in ENDPOINTS:
@@ -269,3 +281,5 @@ async def _read(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise Refusal(1200, "Request body is too large") from error
+    except web.RequestPayloadError as error:  # for instance, it is not compressed as it says
+        raise Refusal(1200, "Request body can not be read") from error
