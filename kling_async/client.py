@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 import random
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, cast
+from typing import Any, Final, NoReturn, Self, TypeVar, cast
 
 import aiohttp
 import attrs
 
-from .api import ROWS, Account, Elements, Images, Sounds, Videos, Voices
+from .api import CALLS, ROWS, Account, Elements, Images, Sounds, Videos, Voices
 from .api.fields import Checked
 from .errors import ClientClosed, InvalidRequest, KlingError, UnsupportedWarning
 from .events import Listener, Teller
@@ -41,6 +43,8 @@ T = TypeVar("T")
 BASE_URL = "KLING_BASE_URL"
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 
+log: Final = logging.getLogger("kling_async.client")
+
 
 @attrs.define(eq=False)
 class _Inside:
@@ -61,8 +65,20 @@ class _Inside:
                 raise error
             warnings.warn(str(error), UnsupportedWarning, stacklevel=_outside())
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a KlingClient and its parts hold connections and credentials and cannot be pickled; make one per process"
+        )
+
     async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
-        return await self.engine.send(call, retry=retry)
+        try:
+            return await self.engine.send(call, retry=retry)
+        except asyncio.CancelledError as error:
+            if not call.repeatable and getattr(error, "may_have_been_created", False):
+                log.warning(
+                    "%s was cancelled before its answer came; it may have been carried out, and billed", _named(call)
+                )
+            raise
 
     async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
         self.check(request)
@@ -218,7 +234,9 @@ class KlingClient:
         Raises `InvalidRequest` for an endpoint this version does not know.
         """
         if ref.endpoint not in ROWS:
-            raise InvalidRequest("ref.endpoint", f"must be one of {', '.join(ROWS)}", ref.endpoint)
+            near = get_close_matches(str(ref.endpoint), ROWS, n=2, cutoff=0.5)
+            meant = f"; did you mean {' or '.join(near)}?" if near else ", such as images.generate"
+            raise InvalidRequest("ref.endpoint", f"must be an endpoint that makes tasks{meant}", ref.endpoint)
         handle: TaskHandle[Any] = TaskHandle(
             ref.endpoint, self._inside, task_id=ref.task_id, external_task_id=ref.external_task_id
         )
@@ -243,17 +261,26 @@ class KlingClient:
         """
         Store result files in *directory*, made if need be, and return their paths.
 
-        *what* is a task, a handle (awaited first), one file (`Image`, `Video`), or several of them, each fetched as
-        soon as it has ended. Files are named `<name or task id>-<index>.<ext>`, the extension from the content; a file
-        without its task is named after its own id or address. One of that name is replaced in one step. Where some
-        failed, `DownloadError` holds `.done` and `.failed`; what is finished stays. One thing alone raises its own
-        error, for instance `TaskFailed`. Free of charge, and may be repeated for 30 days, until the files are deleted:
+        *what* is a task, a handle (awaited first), a result or another answer that has `.files`, one file (`Image`,
+        `Video`), or several of them, each fetched as soon as it has ended. Files are named
+        `<name or task id>-<index>.<ext>`, the extension from the content; without a task, the session or the file's
+        own id or address gives the name. Several under one name have their place in between, counted from 0:
+        `<name>-<item>-<index>`, and `<name>-<item>` for one that is a file itself, whatever becomes of the others. One
+        of that name is replaced in one step. Where some failed, `DownloadError` holds `.done` and `.failed`; what is
+        finished stays. One thing alone raises its own error, for instance `TaskFailed`. Files have the rights that
+        your umask leaves. Free of charge, and may be repeated for 30 days, until the files are deleted:
         `ExpiredResult`, if a query for new links did not help. What broke off is taken up where it was, now or by a
         later call, from the `.part` that is left. Progress is told to `on_event`.
         """
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")
         return await download(self._downloader, self._inside.task, what, directory, name)
+
+
+def _named(call: Call[Any]) -> str:
+    """The endpoint a direct call is of."""
+    rows = (row for row in CALLS.values() if row.method == call.method and call.path in (row.path, *row.aliases))
+    return next((row.name for row in rows), call.path)
 
 
 def _outside() -> int:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
+import pickle
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kling_async import (
+    ApiKey,
     ClientClosed,
     ContentRefused,
     DuplicateTask,
+    InvalidRequest,
     KlingClient,
     Polling,
     SlotsExceeded,
@@ -26,6 +33,7 @@ from kling_async.emulator import Emulator
 from tests.support.vendor import API_KEY, Reply, Vendor
 
 QUICK = Polling(max_lag=0.02)
+CLIP = "https://example.com/a.mp4"
 
 
 async def test_a_prompt_becomes_a_picture_on_disk(tmp_path: Path) -> None:
@@ -252,3 +260,127 @@ async def test_waiting_on_a_closed_client_leaves_no_listener_behind() -> None:
             await handle
 
     assert not handle._listeners
+
+
+class Deaf:
+    """A server that takes a connection and reads next to nothing."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._over = asyncio.Event()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[str, None]:
+        """Its address."""
+        async with await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=4096) as server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            self._over.set()
+
+    async def _serve(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked += 1
+        await self._over.wait()
+        writer.transport.abort()
+
+
+async def test_a_create_that_never_left_is_not_looked_for(caplog: pytest.LogCaptureFixture) -> None:
+    """Cancelled while its body was on its way, or before its turn: there is no task, and nothing in the log."""
+    caplog.set_level(logging.INFO)
+    server = Deaf()
+    async with server.serving() as url, KlingClient(api_key=API_KEY, base_url=url) as kling:
+        creating = [
+            asyncio.ensure_future(kling.images.generate(prompt="x", extra={"new": "x" * 48_000_000})) for _ in range(9)
+        ]
+        while server.asked < 8:
+            await asyncio.sleep(0)
+        for each in creating:
+            each.cancel()
+        await asyncio.wait(creating)
+
+    assert all(each.cancelled() for each in creating)
+    assert "" == caplog.text
+
+
+@pytest.mark.parametrize("direct", [False, True])
+async def test_a_call_that_waits_for_its_key_has_not_left(caplog: pytest.LogCaptureFixture, *, direct: bool) -> None:
+    """Whoever cancels it then has lost nothing."""
+    caplog.set_level(logging.INFO)
+    waits = asyncio.Event()
+
+    async def never() -> ApiKey:
+        waits.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with KlingClient(credentials=never, base_url="http://127.0.0.1:9") as kling:
+        calling: asyncio.Future[Any] = asyncio.ensure_future(
+            kling.videos.identify_face(video_url=CLIP) if direct else kling.images.generate(prompt="x")
+        )
+        await waits.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+
+    assert calling.cancelled()
+    assert "" == caplog.text
+
+
+@pytest.mark.parametrize("billed", [True, False])
+async def test_a_billed_call_that_is_cancelled_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, *, billed: bool
+) -> None:
+    """It has no id by which it could be looked for; one that only reads is not worth a word."""
+    caplog.set_level(logging.INFO)
+    async with Vendor(Reply(silent=True)) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+        calling: asyncio.Future[Any] = asyncio.ensure_future(
+            kling.videos.identify_face(video_url=CLIP) if billed else kling.voices.presets()
+        )
+        while not vendor.seen:
+            await asyncio.sleep(0)
+        calling.cancel()
+        await asyncio.wait([calling])
+
+    said = [record.getMessage() for record in caplog.records]
+    told = "videos.identify_face was cancelled before its answer came; it may have been carried out, and billed"
+    assert ([told] if billed else []) == said
+    assert CLIP not in caplog.text
+
+
+async def test_an_external_id_of_ones_own_stays_one_line_of_the_log(
+    kling: KlingClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is made of."""
+    caplog.set_level(logging.INFO)
+
+    await kling.images.generate(prompt="x", external_task_id="a\r\nlog: injected")
+
+    assert all(record.getMessage().isprintable() for record in caplog.records)
+    assert r"a\r\nlog: injected" in caplog.text
+
+
+async def test_parts_of_a_client_cannot_be_pickled() -> None:
+    """They say so, as the client does, and not what they are made of."""
+    kling = KlingClient(api_key=API_KEY)
+
+    for part in (kling, kling.videos, kling.videos.selection, kling.videos.text_to_video, kling.account):
+        with pytest.raises(TypeError, match="connections and credentials and cannot be pickled"):
+            pickle.dumps(part)
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            copy.deepcopy(part)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("image.generate", "did you mean images.generate"),
+        ("videos.text2video", "videos.text_to_video"),
+        ("cat", "such"),
+    ],
+)
+async def test_an_unknown_endpoint_says_what_was_probably_meant(endpoint: str, words: str) -> None:
+    """In a line, and not by listing them all."""
+    kling = KlingClient(api_key=API_KEY)
+
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        kling.attach(TaskRef(endpoint=endpoint, task_id="1"))
+
+    assert endpoint == caught.value.value
+    assert 140 > len(str(caught.value))

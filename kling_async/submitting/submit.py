@@ -32,13 +32,15 @@ async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> 
     Make a task of the endpoint *name* by a call that carries *external_id*; returns its first snapshot.
 
     Raises the `ApiError` of a refusal, `ConnectionFailed` where nothing was sent, and `SubmitUnknown` where the task
-    may exist. A cancelled create cannot be taken back: the log names the id under which to look for it.
+    may exist. A cancelled create whose body may have left cannot be taken back: the log names the id under which to
+    look for it.
     """
     named = {"kling.external_task_id": external_id}
     try:
         created = await sender.send(call)
-    except asyncio.CancelledError:
-        log.warning(_LEFT, name, "was cancelled", external_id, extra=named)
+    except asyncio.CancelledError as error:
+        if getattr(error, "may_have_been_created", False):
+            log.warning(_LEFT, name, "was cancelled", external_id, extra=named)
         raise
     except (ApiError, ClientClosed, ConnectionFailed, ResponseError) as error:
         if not error.may_have_been_created:
@@ -51,5 +53,5 @@ async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> 
         log.warning(_LEFT, name, f"ended in {type(error).__name__}", external_id, extra=named)
         error.add_note(f"external_task_id={external_id!r}: if the task exists, attach finds it by this")
         raise
-    log.info("a task of %s was created, external_task_id %s", name, external_id, extra=named)
+    log.info("a task of %s was created, external_task_id %r", name, external_id, extra=named)
     return created

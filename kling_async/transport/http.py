@@ -90,7 +90,8 @@ class HTTP:
 
         The time for a body of several megabytes counts anew with every piece of it that the connection takes, and once
         more for the answer: a slow line is no reason to give up, a line on which nothing moves is. Waiting for a turn,
-        or for the own disk, is not counted.
+        or for the own disk, is not counted. A `CancelledError` says in `may_have_been_created` that all of the call may
+        have left; one without it was raised before.
         """
         self._opened()
         body = None if call.body is None else await self._uploads.prepared(call.body)
@@ -128,6 +129,7 @@ class HTTP:
         except asyncio.CancelledError as error:
             # The frames inside aiohttp hold the token; whoever prints this traceback with locals shall not see it.
             error.__context__ = None
+            vars(error)["may_have_been_created"] = not isinstance(body, Upload) or body.whole
             raise error.with_traceback(None) from None
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not session.closed:
