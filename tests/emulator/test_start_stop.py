@@ -148,3 +148,23 @@ def test_an_option_that_makes_no_sense_is_said_at_construction(options: dict[str
     """Not at the first call, and not by another behaviour."""
     with pytest.raises(ValueError, match=next(iter(options))):
         Emulator(**options)
+
+
+async def test_an_upload_that_is_broken_off_is_nothing_to_talk_about(caplog: pytest.LogCaptureFixture) -> None:
+    """A client may go away at any byte: no traceback, no task, and the next one is served."""
+    async with Emulator() as emulator, aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_KEY}"}) as http:
+        host, port = emulator.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(
+            f"POST /v1/images/generations HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {API_KEY}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{".encode()
+        )
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        async with http.post(f"{emulator.url}/v1/images/generations", json={"prompt": "a cat"}) as answer:
+            status = answer.status
+
+        assert (200, 1, 1) == (status, len(emulator.tasks), len(emulator.requests))
+    assert [] == [record for record in caplog.records if record.levelname == "ERROR"]
