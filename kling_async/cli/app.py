@@ -45,7 +45,7 @@ def application() -> App:
         print_error=False,
         suppress_keyboard_interrupt=False,
     )
-    for group in (*groups(), tasks.group(EXIT_CODES)):
+    for group in (*groups(EXIT_CODES), tasks.group(EXIT_CODES)):
         app.command(group)
     app.command(emulator)
     app.command(demo)

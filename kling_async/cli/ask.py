@@ -15,6 +15,7 @@ from ..protocol.direct import DirectMethod
 from .answers import is_task, own_id, show_answer
 from .common import Attempt, Connection, Sending, Storing, storable
 from .options import fields
+from .present import addresses
 from .progress import Relay, progress
 from .rehearsal import asked, rehearse
 from .shell import Shell
@@ -49,6 +50,8 @@ async def _ask(row: DirectRow, request: Any, storing: Storing, sending: Sending,
                 stored = await _store(kling, row, request, answer, storing)
         finally:  # the call may be billed: whatever becomes of the files, its answer is shown
             show_answer(shell, row.name, answer, stored)
+        if storing.output is None:
+            attempt.connection.printed(shell, addresses(answer) if is_task(answer) else getattr(answer, "files", ()))
 
 
 async def _store(kling: KlingClient, row: DirectRow, request: object, answer: object, storing: Storing) -> list[Path]:

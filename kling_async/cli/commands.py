@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from textwrap import fill
 from typing import Annotated, Any, TypeAlias, cast
 
 from cyclopts import App, Parameter
 
 from ..api import RESOURCES, DirectRow, TaskRow, rows
-from ..protocol.endpoint import TaskEndpoint
+from ..protocol.endpoint import Resource, TaskEndpoint
 from .ask import ask
 from .common import Connection, Delivery, Sending, Storing
 from .create import create
+from .endpoints import WIDTH
 from .filled import told
 from .options import parameters
 
 Command: TypeAlias = Callable[..., Coroutine[Any, Any, int]]
 
 
-def groups() -> list[App]:
-    """A group of commands per resource, called by its singular, and groups in it for the resources below that."""
+def groups(epilogue: str) -> list[App]:
+    """
+    A group of commands per resource, called by its singular, and groups in it for the resources below that.
+
+    The help of each ends with where its earlier tasks are found, then the *epilogue*.
+    """
     top: dict[str, App] = {}
     for resource in RESOURCES:
         first, *rest = resource.name.split(".")
@@ -31,10 +37,19 @@ def groups() -> list[App]:
                 app.command(App(name=name))
             app = app[name]
         app.help = inspect.getdoc(resource) or app.help
+        app.help_epilogue = "\n\n".join([*_earlier(resource), epilogue])
         for row in rows(resource):
             name = row.name.rpartition(".")[2]
-            app.command(command(row), name=_dashed(name))
+            app.command(command(row), name=_dashed(name), help_epilogue=epilogue)
     return list(top.values())
+
+
+def _earlier(resource: type[Resource]) -> Iterator[str]:
+    names = [row.name for row in rows(resource) if isinstance(row, TaskEndpoint)]
+    if names:
+        what = names[0] if len(names) == 1 else "NAME"
+        known = f"; NAME is one of {', '.join(names)}" if len(names) > 1 else ""
+        yield fill(f"kling task list {what} shows tasks made earlier{known}.", WIDTH)
 
 
 def command(row: TaskRow | DirectRow) -> Command:

@@ -11,7 +11,7 @@ from ..handle import TaskHandle, TaskRef
 from ..submitting.submit import new_id
 from .common import Attempt, Connection, Delivery, Sending
 from .following import finish
-from .present import as_json
+from .present import addresses, as_json
 from .progress import Relay
 from .rehearsal import asked, rehearse
 from .shell import Shell
@@ -44,13 +44,15 @@ async def _create(
         attempt.directory = delivery.output if delivery.stores else None
         try:
             handle: TaskHandle[Any] = await attrgetter(row.name)(kling).submit(request)
-        except Exception as error:
+        except BaseException as error:
             attempt.unsent(error)
             raise
         attempt.ref = handle.ref
         if not delivery.no_wait:
             directory = attempt.directory
             await finish(kling, handle, shell, relay, timeout=delivery.timeout, directory=directory, name=delivery.name)
+            if directory is None and handle.latest is not None:
+                connection.printed(shell, addresses(handle.latest))
         elif shell.json:
             shell.object(as_json(handle.ref, handle.latest))
         else:

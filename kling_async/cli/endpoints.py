@@ -12,7 +12,7 @@ from ..api import CALLS, ROWS, TaskRow
 from ..errors import InvalidRequest
 
 _NEARLY: Final = 0.5  # of 1, by difflib's measure: "video.text-to-video" is meant, "cat" means nothing
-_WIDTH: Final = 78  # fits where a terminal was never made wider
+WIDTH: Final = 78  # fits where a terminal was never made wider
 
 
 def known(field: str, name: str) -> TaskRow:
@@ -37,4 +37,4 @@ def listed() -> str:
 
 
 def _wrapped(group: str, names: str) -> str:
-    return fill(names, _WIDTH, initial_indent=group, subsequent_indent=" " * len(group))
+    return fill(names, WIDTH, initial_indent=group, subsequent_indent=" " * len(group))

@@ -52,6 +52,10 @@ _FORMS: Final[Mapping[str, str]] = {
 """What is typed, where neither the name nor the words of the field tell."""
 
 
+_IN_PROGRAMS: Final = "; aware, or Unix milliseconds"
+"""What a field says of moments to those who make them in Python; what can be typed is told in a note."""
+
+
 def parameters(request: type, filled: Mapping[str, str]) -> Iterator[inspect.Parameter]:
     """
     The parameters of a command that makes this request; the prompt first, if there is one.
@@ -102,14 +106,15 @@ def _help(about: FieldInfo | None, filled: str | None) -> str:
     if about is None:
         return "JSON object merged into the body unchecked, or @FILE: for fields the vendor added after us."
     notes = [*_notes(about), *([f"default: {filled}"] if filled else [])]
-    return " ".join([about.doc, *(f"[{note}]" for note in notes)])
+    return " ".join([about.doc.replace(_IN_PROGRAMS, ""), *(f"[{note}]" for note in notes)])
 
 
 def _notes(about: FieldInfo) -> Iterator[str]:
     if about.kind in _FORMS:
         yield _FORMS[about.kind]
     elif about.kind == "moment":
-        yield f"such as 2026-03-28 or 2026-03-28T12:00; {datetime.now().astimezone():%Z} as here unless it names a zone"
+        zone = f"{datetime.now().astimezone():%Z}"
+        yield f"such as 2026-03-28 or 2026-03-28T12:00, {zone} as here unless it names a zone; or Unix milliseconds"
     elif about.kind == "objects":
         yield f"list of {f'at most {about.max_length} ' if about.max_length else ''}{_parts(about)}, or @FILE"
     elif about.kind == "object":

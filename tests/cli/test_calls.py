@@ -239,3 +239,25 @@ async def test_every_call_runs_against_an_emulator_of_its_own(run: Run) -> None:
 
     assert 0 == ran.code, ran.out
     assert json.loads(ran.out)["answer"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("video", "identify-face", "--video-url", CLIP),
+        ("image", "generate", "A fox", "--no-download"),
+        ("audio", "text-to-speech", "--text", "Hi", "--voice-id", "oversea_male1", "--voice-language", "en"),
+    ],
+)
+async def test_links_that_end_with_the_command_are_told_as_such(
+    against: Emulator, run: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """They lead to an emulator of the command's own; with a directory, or with an emulator that stays, all is well."""
+    told = "these links with it; -o DIRECTORY stores the files"
+    own = await run(*arguments, "--emulator")
+    stored = await run(*(each for each in arguments if each != "--no-download"), "--emulator", "-o", tmp_path)
+    stays = await run(*arguments)
+
+    assert (0, 0, 0) == (own.code, stored.code, stays.code)
+    assert 1 == own.words.count(told)
+    assert told not in stored.words + stays.words

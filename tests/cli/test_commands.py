@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,7 +54,7 @@ async def test_every_row_is_a_command_with_every_field_as_an_option(
     for field in fields:
         about = info(field)
         (line,) = (line for line in lines if f"{option(field.name)} " in f"{line.partition('  ')[0]} ")
-        assert about is None or about.doc in line
+        assert about is None or (about.doc.partition(";")[0] if about.kind == "moment" else about.doc) in line
         assert about is None or set(about.choices) <= set(line.replace(",", " ").replace("]", " ").split())
         assert (field.default is attrs.NOTHING and "default: " not in line) == ("[required]" in line)
 
@@ -64,6 +65,39 @@ async def test_a_call_says_what_it_does(run: Run) -> None:
 
     assert "Select what lies at some points" in shown.out
     assert "Take points away from a frame" in shown.out
+
+
+@pytest.mark.parametrize("name", ["account.costs", "account.packages", "account.balance"])
+async def test_moments_are_told_to_those_who_type_them(name: str, run: Run) -> None:
+    """What a datetime must be like is for programs; the forms that can be typed are told instead."""
+    shown = await run(*path(name), "--help")
+
+    words = " ".join(shown.out.replace("│", " ").split())
+    assert "aware" not in words
+    assert "2026-03-28T12:00" in words
+    assert "or Unix milliseconds]" in words
+
+
+@pytest.mark.parametrize(("group", "names"), [("voice", "voices.create"), ("image", "NAME")])
+async def test_a_group_says_where_its_earlier_tasks_are(group: str, names: str, run: Run) -> None:
+    """They are listed by another command, which takes the name of the endpoint."""
+    shown = await run(group, "--help")
+    command = await run(group, "create" if group == "voice" else "generate", "--help")
+
+    words = " ".join(shown.out.split())
+    assert f"kling task list {names} shows tasks made earlier" in words
+    assert {row.name for row in ROWS.values() if row.name.startswith(group)} <= set(re.split(r"[\s,.]* |[,.]$", words))
+    assert "tasks made earlier" not in command.out
+    assert "Exit codes:" in shown.out
+    assert "Exit codes:" in command.out
+
+
+async def test_a_group_without_tasks_does_not_send_anybody_away(run: Run) -> None:
+    """The account makes none."""
+    shown = await run("account", "--help")
+
+    assert "kling task" not in shown.out
+    assert "Exit codes:" in shown.out
 
 
 async def test_a_new_row_is_a_new_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +117,7 @@ async def test_a_new_row_is_a_new_command(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("kling_async.cli.commands.RESOURCES", (*RESOURCES, Tunes))
 
-    names = {app.name[0]: list(app) for app in groups()}
+    names = {app.name[0]: list(app) for app in groups("")}
 
     assert "whistle-twice" in names["tune"]
     assert {row.name.partition(".")[2].replace("_", "-") for row in rows(RESOURCES[0])} <= set(names["image"])

@@ -201,3 +201,17 @@ async def test_completion_knows_commands_and_choices(shell: str, run: Run) -> No
     assert Exit.OK == ran.code
     for word in ("text-to-video", "first-generation", "--validate", "intelligence"):
         assert word.lstrip("-") in ran.out
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_create_that_never_left_is_not_said_to_go_on(capsys: pytest.CaptureFixture[str], *, left: bool) -> None:
+    """Interrupted before the vendor can have understood it, there is no task, and nothing to look for."""
+    attempt = Attempt(Shell(), Connection(), TaskRef(endpoint="images.generate", external_task_id="kfox"))
+    error = asyncio.CancelledError()
+    vars(error).update({"may_have_been_created": True} if left else {})
+
+    attempt.unsent(error)
+    with pytest.raises(asyncio.CancelledError), attempt:
+        raise error
+
+    assert left == ("goes on" in capsys.readouterr().err)
