@@ -2,7 +2,7 @@
 
 Null and whatever is empty count as missing; unknown keys are left alone; numbers written as text
 become numbers. What does not fit is read a second time, part by part, so that one odd value costs itself and no more:
-what was made is paid. Requests are sent with the fields that were set and no others, so that defaults stay the vendor's.
+what was made is paid. Requests are sent with the fields that were set and no others: defaults stay the vendor's.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ _LONGEST, _LARGEST = 100, 30
 _NAMED = 5
 """Odd places that a warning names."""
 _TOO_LATE = 253_402_300_800_000  # the year 10000, which no datetime reaches
-
-_NONE: Final = Decimal("NaN")
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -159,12 +157,14 @@ def decimal(value: object) -> Decimal | None:
     if value is None or value == "" or isinstance(value, bool):
         return None
     try:
-        text = str(value)
-        number = Decimal(text) if len(text) <= _LONGEST else _NONE
+        text = value if type(value) is str else str(value)
+        if len(text) > _LONGEST:
+            return None
+        number = Decimal(text)
     except (InvalidOperation, ValueError):
         return None
     # A few bytes can name a number whose digits take seconds to write out.
-    return number if number.is_finite() and abs(number.adjusted()) <= _LARGEST else None
+    return number if number.is_finite() and -_LARGEST <= number.adjusted() <= _LARGEST else None
 
 
 def _sendable(value: object) -> bool:
@@ -252,6 +252,8 @@ def _structure_number(value: object, _: type[float]) -> float | None:
 
 
 def _structure_whole(value: object, _: type[int]) -> int:
+    if type(value) is int:
+        return value
     number = decimal(value)
     if number is None or number != number.to_integral_value():
         raise ValueError(f"expected a whole number, got {value!r}")

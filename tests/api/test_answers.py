@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import count
@@ -249,7 +249,7 @@ class Told(logging.Handler):
 
 
 @contextmanager
-def complaints() -> Iterator[list[str]]:
+def complaints() -> Generator[list[str]]:
     """What is left out of answers, and why."""
     log, handler = logging.getLogger("kling_async.protocol"), Told()
     log.addHandler(handler)

@@ -145,8 +145,7 @@ async def test_body_holds_what_was_given_and_no_more() -> None:
 
     assert {"session_id": "s-1", "frame_index": 0, "points": [{"x": 0, "y": 0.25}]} == points.json
     assert {
-        "start_time": 1,
-        "end_time": 2,
+        **least(EVERY["account.packages"].request),
         "limit": 5,
         "filters": [{"key": "product_type", "values": ["video"]}],
     } == ledger.json
@@ -328,7 +327,7 @@ async def test_refusal_inside_that_may_pass_is_repeated() -> None:
         said({"code": 0, "msg": "", "resource_pack_subscribe_infos": []}),
     )
     async with Vendor(fast, done) as vendor, a_client(vendor, FEW) as kling:
-        packs = await kling.account.costs(start_time=1, end_time=2)
+        packs = await kling.account.costs(**least(Account.costs.request))
 
     assert ((), 2) == (packs, len(vendor.seen))
 
@@ -732,6 +731,20 @@ def test_row_shows_what_it_is(name: str) -> None:
     assert f"<DirectEndpoint {name} {row.path}>" == repr(row)
     assert inspect.signature(row.request).parameters == inspect.signature(bound).parameters
     assert "extra" == list(inspect.signature(bound).parameters)[-1]
+
+
+@every_call
+def test_method_shows_what_it_takes(name: str) -> None:
+    """`help(kling.videos.identify_face)` tells of the method, then of its request: what it is for, and its fields."""
+    request, own = EVERY[name].request, inspect.getdoc(DirectMethod)
+    nobody: Any = None
+    told = getattr(request, "described", lambda: inspect.getdoc(request))()
+
+    shown = DirectMethod(EVERY[name], nobody).__doc__
+
+    assert own
+    assert own.startswith("A direct endpoint with a backend behind it")
+    assert f"{own}\n\n{told}" == shown
 
 
 def test_aliases_are_those_of_the_documents() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import pydoc
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 
 from kling_async import InvalidRequest, ResponseError, Task, TaskStatus
 from kling_async.api import ROWS, GenerateImage, Images, TextToVideo, Videos
-from kling_async.models import BalanceDeduction, Image, MultiShotImage, Video
+from kling_async.models import BalanceDeduction, Image, MultiShotImage, Video, VideoResult
+from kling_async.protocol.endpoint import TaskMethod, TaskSpec
 
 IMAGE: Any = Images.generate
 SHOTS: Any = Images.multi_shot
@@ -292,6 +295,48 @@ def test_wanted_row_that_is_no_task_is_no_missing_task() -> None:
 
     with pytest.raises(ResponseError, match="not a task"):
         call.read([{"task_info": {"external_task_id": "order-17"}}])
+
+
+@every_row
+def test_method_shows_what_it_takes(row: Any) -> None:
+    """`help(kling.videos.omni)` tells of the method, then of its request: what it is for, and its fields."""
+    nobody: Any = None
+    own = inspect.getdoc(TaskMethod)
+    told: str = getattr(row.request, "described", lambda: inspect.getdoc(row.request) or "")()
+
+    shown = pydoc.plain(pydoc.render_doc(TaskMethod(row, nobody)))
+
+    assert own
+    assert own.startswith("An endpoint with a backend behind it")
+    assert f"{own}\n\n{told}" == TaskMethod(row, nobody).__doc__
+    assert all(line.strip() in shown for line in told.splitlines())
+
+
+def test_fields_are_told_by_the_request_itself() -> None:
+    """A request class that can describe its fields does so in `help()`; one without any words has none."""
+    nobody: Any = None
+    plain: TaskSpec[..., Any, Any] = TaskSpec(Wordless, VideoResult, "/v1/x", pool="video")
+    telling: TaskSpec[..., Any, Any] = TaskSpec(Telling, VideoResult, "/v1/x", pool="video")
+
+    wordless, described = TaskMethod(plain, nobody).__doc__, TaskMethod(telling, nobody).__doc__
+
+    assert inspect.getdoc(TaskMethod) == wordless
+    assert f"{wordless}\n\nTelling of prompt" == described
+
+
+class Wordless:
+    """A request whose docstring was stripped, as `python -OO` does."""
+
+    __doc__ = None
+
+
+class Telling:
+    """A request."""
+
+    @classmethod
+    def described(cls) -> str:
+        """What `help()` shows."""
+        return f"{cls.__name__} of prompt"
 
 
 def test_task_is_a_value() -> None:
