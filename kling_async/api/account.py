@@ -24,8 +24,8 @@ class ListCosts(Request):
     Documented on the vendor's page Account Information Inquiry.
     """
 
-    start_time: datetime | int = moment("Bought from; aware, or Unix milliseconds.")
-    end_time: datetime | int = moment("Bought until; aware, or Unix milliseconds.")
+    start_time: datetime | int = moment("Bought from; aware, or Unix milliseconds.", kw_only=False)
+    end_time: datetime | int = moment("Bought until; aware, or Unix milliseconds.", kw_only=False)
     resource_pack_name: str | None = text("Exactly this pack.", default=None)
 
     def rules(self) -> Iterable[Rule]:
@@ -42,7 +42,7 @@ class BalanceFilter(Checked):
     """Values to keep: any of these."""
 
     key: Literal["api_key_name"] = choice("What to look at.", "api_key_name")
-    values: Sequence[str] = texts("What it may be.")
+    values: Sequence[str] = texts("What it may be; at least one.")
 
 
 @frozen
@@ -53,7 +53,7 @@ class PackageFilter(Checked):
         "What to look at; product types are video, image and try-on.",
         *("api_key_name", "product_type", "package_name", "package_id"),
     )
-    values: Sequence[str] = texts("What it may be.")
+    values: Sequence[str] = texts("What it may be; at least one.")
 
 
 @frozen

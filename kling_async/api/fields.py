@@ -6,18 +6,18 @@ A field states its limits once; they are checked here, shown by the command line
 from __future__ import annotations
 
 import inspect
-import re
-import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import math
+import operator
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from numbers import Real
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
     Final,
-    Literal,
     NamedTuple,
     TypeAlias,
     TypeVar,
@@ -28,57 +28,64 @@ from typing import (
 import attrs
 
 from ..errors import InvalidRequest, shown
-from ..media.inputs import PictureLimits, SoundLimits, bare, check_picture, check_sound, check_video
+from ..media.inputs import (
+    MediaInput,
+    PictureLimits,
+    SoundLimits,
+    bare,
+    check_picture,
+    check_sound,
+    check_url,
+    check_video,
+)
 from ..models.wire import SENT_AS
 from ..protocol.codec import encodable
+from .about import FIELD, FieldInfo, info, line
+from .extra import Extra, kept
 from .prices import FREE, units
 
-T = TypeVar("T")
-
-_FIELD: Final = "kling"
-_UNSET: Final = attrs.NOTHING
-_PICTURE: Final = PictureLimits()
-
-
-Read: TypeAlias = Callable[[str, Any], object]
-"""Makes what was given for the field of that name into what is kept, or raises `InvalidRequest`."""
-
-
-FieldKind: TypeAlias = Literal[
+__all__ = [
+    "Checked",
+    "ElementRef",
+    "ElementRefs",
+    "FieldInfo",
+    "PageRequest",
+    "Request",
+    "Rule",
+    "TaskRequest",
+    "VoiceRef",
+    "VoiceRefs",
+    "Watermark",
+    "WatermarkInfo",
+    "choice",
+    "exactly_one",
+    "frozen",
+    "identifier",
+    "info",
+    "integer",
+    "moment",
+    "nested",
+    "number",
+    "picture",
+    "pictures",
+    "seconds",
+    "sequence",
+    "sound",
+    "switch",
     "text",
     "texts",
     "url",
-    "number",
-    "integer",
-    "switch",
-    "choice",
-    "seconds",
-    "moment",
-    "picture",
-    "pictures",
-    "sound",
     "video",
-    "object",
-    "objects",
 ]
-"""What a field holds; the plural is a list of it."""
 
+T = TypeVar("T")
 
-class FieldInfo(NamedTuple):
-    """What is known about a request field, besides its type."""
-
-    doc: str
-    kind: FieldKind
-    read: Read
-    max_length: int | None = None
-    """Characters of a text, items of a list."""
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    open: bool = False
-    """Whether values beyond `choices` pass, because the vendor adds some without notice."""
-    item: type | None = None
-    """The class of a nested object."""
+_UNSET: Final = attrs.NOTHING
+_PICTURE: Final = PictureLimits()
+_EARLIEST: Final = 10**11
+"""Milliseconds since 1970. Numbers below it (March 1973) are somebody's seconds."""
+_LONGEST_ID: Final = 10**20
+_EITHER: Final = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 class Rule(NamedTuple):
@@ -89,13 +96,8 @@ class Rule(NamedTuple):
     met: bool
 
 
-def info(field: attrs.Attribute[Any]) -> FieldInfo | None:
-    """The `FieldInfo` of a request field; None for `extra`."""
-    return cast("FieldInfo | None", field.metadata.get(_FIELD))
-
-
 def _make(default: object, about: FieldInfo, *, sent_as: str | None = None) -> Any:
-    metadata: dict[str, object] = {_FIELD: about}
+    metadata: dict[str, object] = {FIELD: about}
     return attrs.field(default=default, metadata={**metadata, SENT_AS: sent_as} if sent_as else metadata)
 
 
@@ -130,16 +132,24 @@ def identifier(doc: str, *, default: Any = _UNSET) -> Any:
     """An id, which is text; a number is taken as its digits, for that is how some lists tell it."""
 
     def read(name: str, value: object) -> object:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else _words(name, value)
+        number = None if isinstance(value, str) else _whole(value)
+        if number is None:
+            return _words(name, value)
+        if not 0 <= number < _LONGEST_ID:
+            raise InvalidRequest(name, "must be an id, which has at most 20 digits where it is a number", value)
+        return str(number)
 
     return _make(default, FieldInfo(doc, "text", read))
 
 
 def texts(doc: str, *, default: Any = _UNSET) -> Any:
-    """A list of texts."""
+    """A list of texts; neither may be empty."""
 
     def read(name: str, value: object) -> object:
-        return tuple(_words(f"{name}[{at}]", each) for at, each in enumerate(_items(name, value, "texts")))
+        items = tuple(_words(f"{name}[{at}]", each) for at, each in enumerate(_items(name, value, "texts")))
+        if not items:
+            raise InvalidRequest(name, "must not be empty", value)
+        return items
 
     return _make(default, FieldInfo(doc, "texts", read))
 
@@ -148,9 +158,9 @@ def url(doc: str, *, default: Any = _UNSET) -> Any:
     """An address the vendor will call."""
 
     def read(name: str, value: object) -> object:
-        if not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", _text(name, value), re.IGNORECASE):
-            raise InvalidRequest(name, "must be a complete http(s) URL", value)
-        return value
+        given = _text(name, value)
+        check_url(name, given)
+        return given
 
     return _make(default, FieldInfo(doc, "url", read))
 
@@ -159,11 +169,12 @@ def number(doc: str, minimum: float | None = None, maximum: float | None = None,
     """A number between two limits, if there are any; both allowed."""
 
     def read(name: str, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        number = _number(value)
+        if number is None:
             raise InvalidRequest(name, "must be a number", value)
-        if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
+        if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
             raise InvalidRequest(name, f"must be {_between(minimum, maximum)}", value)
-        return value
+        return number
 
     return _make(default, FieldInfo(doc, "number", read, minimum=minimum, maximum=maximum))
 
@@ -184,7 +195,7 @@ def integer(
             return value
         number = _whole(value)
         rule = " or ".join(["a whole number", *words])
-        if isinstance(number, bool) or not isinstance(number, int):
+        if number is None:
             raise InvalidRequest(name, f"must be {rule}", value)
         if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
             raise InvalidRequest(name, " or ".join([f"must be {_between(minimum, maximum)}", *words]), value)
@@ -200,25 +211,51 @@ def _between(minimum: float | None, maximum: float | None) -> str:
     return f"between {minimum:.15g} and {maximum:.15g}" if maximum < 10**15 else f"between {minimum} and {maximum}"
 
 
-def moment(doc: str, *, default: Any = _UNSET) -> Any:
-    """A point in time: an aware `datetime`, or Unix milliseconds, which is what is sent."""
+def moment(doc: str, *, kw_only: bool = True, default: Any = _UNSET) -> Any:
+    """A point in time since 1970: an aware `datetime`, or Unix milliseconds, which is what is sent."""
 
     def read(name: str, value: object) -> object:
         if isinstance(value, datetime):
-            if value.tzinfo is None:
+            if value.utcoffset() is None:
                 raise InvalidRequest(name, "must be a datetime with a time zone, or Unix milliseconds", value)
-            return round(value.timestamp() * 1000)
-        number = _whole(value)
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            raise InvalidRequest(name, "must be a datetime with a time zone, or Unix milliseconds", value)
+            number, least = round(value.timestamp() * 1000), 0
+        else:
+            whole = _whole(value)
+            if whole is None:
+                raise InvalidRequest(name, "must be a datetime with a time zone, or Unix milliseconds", value)
+            number, least = whole, _EARLIEST
+        if number < 0:
+            raise InvalidRequest(name, "must not be before 1970", value)
+        if number < least:
+            raise InvalidRequest(name, "must be in milliseconds since 1970, this looks like seconds", value)
         return number
 
-    return _make(default, FieldInfo(doc, "moment", read))
+    return _make(default, FieldInfo(doc, "moment", read, minimum=_EARLIEST, positional=not kw_only))
 
 
-def _whole(value: object) -> object:
-    # Longer text than any number of the vendor's is left as it is: Python refuses to read it past 4,300 digits.
-    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) <= 20 else value
+def _whole(value: object) -> int | None:
+    """A whole number, also as decimal text, or as an object that stands for one, as tables have them; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        # Longer text than any number of the vendor's is none: Python refuses to read it past 4,300 digits.
+        return int(value) if value.isdecimal() and len(value) <= 20 else None
+    try:
+        return operator.index(cast("Any", value))
+    except TypeError:
+        return None
+
+
+def _number(value: object) -> float | None:
+    """A finite number, of this language or another's tables; else None."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    whole = _whole(value)
+    return (number if whole is None else whole) if math.isfinite(number) else None
 
 
 def switch(doc: str, *, default: Any = _UNSET) -> Any:
@@ -250,8 +287,7 @@ def seconds(doc: str, minimum: int = 1, maximum: int = 60, *, only: tuple[int, .
 
     def read(name: str, value: object) -> object:
         number = _whole(value)
-        whole = isinstance(number, int) and not isinstance(number, bool)
-        if not whole or not (number in only if only else least <= cast("int", number) <= most):
+        if number is None or not (number in only if only else least <= number <= most):
             raise InvalidRequest(name, f"must be {rule}", value)
         return str(number)
 
@@ -263,17 +299,15 @@ def picture(doc: str, *, limits: PictureLimits = _PICTURE, default: Any = _UNSET
     """A picture: http(s) URL, `data:` URI or bare Base64; bytes; or a local file as `Path`."""
 
     def read(name: str, value: object) -> object:
-        return _picture(name, value, limits)
+        return check_picture(name, _media(name, value), limits)
 
     return _make(default, FieldInfo(doc, "picture", read))
 
 
-def _picture(name: str, value: object, limits: PictureLimits) -> object:
+def _media(name: str, value: object) -> MediaInput:
     if not isinstance(value, str | bytes | Path):
         raise InvalidRequest(name, "must be a URL or Base64 text, bytes, or a pathlib.Path", value)
-    given = bare(value)
-    check_picture(name, given, limits)
-    return given
+    return bare(value)
 
 
 def pictures(doc: str, *, minimum: int, maximum: int, default: Any = _UNSET) -> Any:
@@ -284,7 +318,10 @@ def pictures(doc: str, *, minimum: int, maximum: int, default: Any = _UNSET) -> 
         if not items and default is not _UNSET:
             return None
         _counted(name, items, minimum, maximum)
-        return tuple(_picture(f"{name}[{at}]", each, _PICTURE) for at, each in enumerate(items))
+        places = (f"{name}[{at}]" for at in range(len(items)))
+        return tuple(
+            check_picture(place, _media(place, each), _PICTURE) for place, each in zip(places, items, strict=True)
+        )
 
     return _make(default, FieldInfo(doc, "pictures", read, minimum=minimum, max_length=maximum))
 
@@ -293,11 +330,7 @@ def sound(doc: str, *, default: Any = _UNSET) -> Any:
     """A recording (mp3, wav, m4a, aac): http(s) URL, `data:` URI or bare Base64; bytes; or a local file as `Path`."""
 
     def read(name: str, value: object) -> object:
-        if not isinstance(value, str | bytes | Path):
-            raise InvalidRequest(name, "must be a URL or Base64 text, bytes, or a pathlib.Path", value)
-        given = bare(value)
-        check_sound(name, given, SoundLimits())
-        return given
+        return check_sound(name, _media(name, value), SoundLimits())
 
     return _make(default, FieldInfo(doc, "sound", read))
 
@@ -409,15 +442,18 @@ def _own_first(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attr
 
 
 def _parameter(field: attrs.Attribute[Any]) -> inspect.Parameter:
-    default = inspect.Parameter.empty if field.default is _UNSET else None
-    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type)
+    about = info(field)
+    kind = inspect.Parameter.KEYWORD_ONLY if about is None or not about.positional else _EITHER
+    default = inspect.Parameter.empty if field.default is _UNSET else None if about else Extra()
+    return inspect.Parameter(field.name, kind, default=default, annotation=field.type)
 
 
 class _Signature:
     """The real parameters of a request class, for `help()` and notebooks."""
 
-    def __get__(self, _: object, owner: type[attrs.AttrsInstance]) -> inspect.Signature:
-        return inspect.Signature([_parameter(field) for field in attrs.fields(owner)])
+    def __get__(self, _: object, owner: type) -> inspect.Signature:
+        # `help()` asks the bare base too, which has no fields of its own.
+        return inspect.Signature([_parameter(field) for field in _fields(owner)])
 
 
 class Checked:
@@ -430,9 +466,9 @@ class Checked:
     if not TYPE_CHECKING:  # type checkers read the fields; this is where the values are checked
 
         def __init__(self, /, *positional: object, **given: object) -> None:
-            if positional:
-                raise TypeError(f"{type(self).__name__} takes its fields by name, not as positional arguments")
             known = {field.name: field for field in attrs.fields(type(self))}
+            if positional:
+                given = _named(type(self), positional, given)
             for name, value in given.items():
                 if name not in known:
                     raise InvalidRequest(name, _unknown(name, known), value)
@@ -441,6 +477,12 @@ class Checked:
                 if field.default is _UNSET and kept.get(name) is None:
                     raise InvalidRequest(name, "is required", None)
             self.__attrs_init__(**kept)
+
+    @classmethod
+    def described(cls) -> str:
+        """What this is and a line for each of its fields: whether it is required, its limits, what it is for."""
+        lines = "".join(f"\n    {line(field)}" for field in _fields(cls))
+        return f"{inspect.getdoc(cls)}\n\nFields:\n{lines}" if lines else inspect.getdoc(cls) or ""
 
     def __attrs_post_init__(self) -> None:
         for field, rule, met in self.rules():
@@ -481,6 +523,24 @@ class Checked:
         given = ((field.name, getattr(self, field.name)) for field in fields)
         told = (f"{name}={shown(value)}" for name, value in given if value is not None and value != {})
         return f"{type(self).__name__}({', '.join(told)})"
+
+
+def _fields(kind: type) -> tuple[attrs.Attribute[Any], ...]:
+    return attrs.fields(kind) if attrs.has(kind) else ()
+
+
+def _named(kind: type, positional: tuple[object, ...], given: Mapping[str, object]) -> dict[str, object]:
+    """All that was given by name, as Python itself would have it."""
+    names = [field.name for field in _fields(kind) if (about := info(field)) and about.positional]
+    if len(positional) > len(names):
+        which = f"no more than {', '.join(names)} as positional arguments" if names else "none of them as positional"
+        raise TypeError(f"{kind.__name__} takes its fields by name, {which}")
+    placed = dict(zip(names, positional, strict=False))
+    if twice := placed.keys() & given.keys():
+        raise TypeError(
+            f"{kind.__name__} was given {', '.join(sorted(twice))} twice, by name and as positional argument"
+        )
+    return {**placed, **given}
 
 
 def exactly_one(request: object, first: str, second: str) -> Rule:
@@ -528,22 +588,11 @@ class VoiceRef(Checked):
     voice_id: str = identifier("The voice's id.")
 
 
-def _copied(value: object) -> dict[str, object]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise InvalidRequest("extra", "must be a mapping", value)
-    given = dict(cast("Mapping[str, object]", value))
-    if not all(isinstance(key, str) for key in cast("Iterable[object]", given)):
-        raise InvalidRequest("extra", "must have texts as keys", given)
-    return given
-
-
 @frozen
 class Request(Checked):
     """What every call takes."""
 
-    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], converter=_copied, hash=False)
+    extra: Mapping[str, object] = attrs.field(factory=Extra, converter=kept, hash=False)
     """Merged into the body unchecked, last: for fields the vendor added after us."""
 
 

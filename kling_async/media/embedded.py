@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable, Generator
 from io import FileIO
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import attrs
 
 from ..errors import InvalidRequest
-from .forms import open_file
+from .local import Mark, MarkedPath, marked, open_file
 
 PIECE: Final = 72 * 1024
 """Bytes encoded at once: a multiple of three, 0.1 ms of work, and a result that malloc does not ask the kernel for."""
@@ -24,26 +24,11 @@ BLOCK: Final = 5 * PIECE
 """Bytes read at once."""
 
 
-class Mark(NamedTuple):
-    """By what a file is known again."""
-
-    size: int
-    written: int
-    device: int
-    inode: int
-
-
-def _mark(about: os.stat_result) -> Mark:
-    return Mark(about.st_size, about.st_mtime_ns, about.st_dev, about.st_ino)
-
-
 def _first_mark(embedded: Embedded) -> Mark | None:
     if isinstance(embedded.source, bytes):
         return None
-    try:
-        return _mark(embedded.source.stat())
-    except (OSError, ValueError):
-        return None  # told when it is sent, with the field's name
+    path = marked(embedded.source)
+    return path.mark if isinstance(path, MarkedPath) else None  # told when it is sent, with the field's name
 
 
 @attrs.frozen
@@ -56,7 +41,7 @@ class Embedded:
     mark: Mark | None = attrs.field(
         default=attrs.Factory(_first_mark, takes_self=True), init=False, eq=False, repr=False
     )
-    """How the file was when it was embedded; None for bytes, and for what could not be looked at."""
+    """How the file was when its request was made; None for bytes, and for what could not be looked at."""
 
     def length(self, field: str) -> int:
         """Characters of the Base64 text. `InvalidRequest` if the file could not be looked at. Blocks only then."""
@@ -102,13 +87,10 @@ class Embedded:
             yield wanted
 
     def _unchanged(self, field: str, file: FileIO, path: Path) -> int:
-        then, now = self.mark, _mark(os.fstat(file.fileno()))
-        if then is None:
-            raise _changed(field, path, "there was none")
-        if then.size != now.size:
-            raise _changed(field, path, f"it had {then.size:,} bytes and has {now.size:,}")
-        if then != now:
-            raise _changed(field, path, "it was written to" if then.inode == now.inode else "it was replaced")
+        now = Mark.of(os.fstat(file.fileno()))
+        change = self.mark.change(now) if self.mark else "there was none"
+        if change:
+            raise _changed(field, path, change)
         return now.size
 
 

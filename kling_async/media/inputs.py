@@ -1,7 +1,8 @@
 """Files on their way in: what may be given, what is checked of it, and what waits in a body until it is sent."""
 
 from .embedded import PIECE, Embedded, encoded
-from .forms import MediaInput, bare
+from .forms import MediaInput, bare, check_url
+from .local import marked
 from .pictures import PictureLimits, check_picture, sides
 from .sounds import SoundLimits, check_sound, check_video
 
@@ -14,7 +15,9 @@ __all__ = [
     "bare",
     "check_picture",
     "check_sound",
+    "check_url",
     "check_video",
     "encoded",
+    "marked",
     "sides",
 ]

@@ -27,12 +27,16 @@ class PictureLimits(NamedTuple):
     max_side: int | None = None
 
 
-def check_picture(field: str, value: MediaInput, limits: PictureLimits) -> None:
-    """Raise `InvalidRequest` for whatever can be seen to be refused by the vendor."""
+def check_picture(field: str, value: MediaInput, limits: PictureLimits) -> MediaInput:
+    """
+    Return what is to be sent: the value, a path with the mark of the file that was looked at.
+
+    Raises `InvalidRequest` for whatever can be seen to be refused by the vendor.
+    """
     if isinstance(value, str) and is_url(value):
         check_url(field, value)
-        return
-    with content(field, value) as (size, peek):
+        return value
+    with content(field, value) as (size, peek, kept):
         if not peek(0, 8).startswith((_PNG, _JPEG)):
             told = "told by its first bytes" if size else "and this is empty"
             raise InvalidRequest(field, f"must be a PNG or JPEG, {told}{hint(value)}", value)
@@ -42,6 +46,7 @@ def check_picture(field: str, value: MediaInput, limits: PictureLimits) -> None:
     if measured is None or 0 in measured:
         raise InvalidRequest(field, "must be a complete PNG or JPEG, this one has no readable header", value)
     _check_sides(field, value, limits, *measured)
+    return kept
 
 
 def _check_sides(field: str, value: MediaInput, limits: PictureLimits, width: int, height: int) -> None:

@@ -27,17 +27,22 @@ class SoundLimits(NamedTuple):
     """Of the file; the documents say 5 MB, this is the safe reading."""
 
 
-def check_sound(field: str, value: MediaInput, limits: SoundLimits) -> None:
-    """Raise `InvalidRequest` for whatever can be seen to be refused by the vendor, but for how long it plays."""
+def check_sound(field: str, value: MediaInput, limits: SoundLimits) -> MediaInput:
+    """
+    Return what is to be sent: the value, a path with the mark of the file that was looked at.
+
+    Raises `InvalidRequest` for whatever can be seen to be refused by the vendor, but for how long it plays.
+    """
     if isinstance(value, str) and is_url(value):
         check_url(field, value)
-        return
-    with content(field, value) as (size, peek):
+        return value
+    with content(field, value) as (size, peek, kept):
         if not _SOUND.match(peek(0, 12)):
             told = "told by its first bytes" if size else "and this is empty"
             raise InvalidRequest(field, f"must be an MP3, WAV, M4A or AAC, {told}{hint(value)}", value)
         if size > limits.max_bytes:
             raise InvalidRequest(field, f"must have at most {limits.max_bytes:,} bytes, has {size:,}", value)
+    return kept
 
 
 def check_video(field: str, value: MediaInput, what: str = "videos") -> None:

@@ -27,6 +27,8 @@ PICTURES: Final[Mapping[str, Any]] = {"frontal_image": URL, "refer_images": [{"i
 NAMED: Final[Mapping[str, Any]] = {"element_name": "fox", "element_description": "a red fox"}
 SIDES: Final[Mapping[str, Any]] = {f"{side}_expansion_ratio": 0.1 for side in ("up", "down", "left", "right")}
 
+WINDOW: Final[Mapping[str, Any]] = {"start_time": 1767225600000, "end_time": 1774700000000}
+
 LEAST: Final[Mapping[Any, Mapping[str, Any]]] = {
     api.GenerateImage: {"prompt": "a fox"},
     api.OmniImage: {"prompt": "a fox"},
@@ -68,9 +70,9 @@ LEAST: Final[Mapping[Any, Mapping[str, Any]]] = {
         "element_frontal_image": URL,
         "element_refer_list": [{"image_url": URL}],
     },
-    api.ListCosts: {"start_time": 1, "end_time": 2},
-    api.ListBalance: {"start_time": 1, "end_time": 2},
-    api.ListPackages: {"start_time": 1, "end_time": 2},
+    api.ListCosts: WINDOW,
+    api.ListBalance: WINDOW,
+    api.ListPackages: WINDOW,
 }
 """Arguments of each request class."""
 

@@ -145,6 +145,8 @@ def told_fields(kind: Any, before: str = "") -> Iterator[tuple[str, Fact, FieldI
         if about.kind == "seconds":
             words = words or tuple(str(each) for each in range(int(low or 0), int(high or 0) + 1))
             low = high = None
+        if about.kind == "moment":
+            low = None  # ours: it tells seconds from milliseconds
         listed = about.kind in ("objects", "pictures", "texts")
         yield (
             name,

@@ -43,6 +43,7 @@ ELEMENT = {"element_id": 123456789012345678}
 VOICE = {"voice_id": "v-1"}
 PATH = [{"x": 1, "y": 2}, {"x": 30, "y": 40}]
 MASK = {"mask": URL, "trajectories": PATH}
+EARLY, LATE = 1767225600000, 1774700000000
 SPEAKS = "<<<voice_1>>> says hello"
 TURN = {"type": "simple", "config": {"pan": 5}}
 
@@ -74,7 +75,7 @@ EDITED = {"video_url": CLIP}
 EDITED_BY_NAME = {**EDITED, "refer_type": "base"}
 FOLLOWED = {**EDITED, "refer_type": "feature"}
 HEARD = {**{name: value for name, value in SAYING.items() if name in ("mode", "video_url")}, "mode": "audio2video"}
-WINDOW = {"start_time": 1, "end_time": 2}
+WINDOW = {"start_time": EARLY, "end_time": LATE}
 
 
 def omni(field: str, words: str, **given: object) -> Case:
@@ -433,8 +434,8 @@ BROKEN: dict[str, Case] = {
         "at most 3, is 3.36",
     ),
     # The account
-    "led-1 a start": (ListBalance, {"end_time": 2}, "start_time", "unless cursor"),
-    "led-1 an end": (ListPackages, {"start_time": 1}, "end_time", "unless cursor"),
+    "led-1 a start": (ListBalance, {"end_time": LATE}, "start_time", "unless cursor"),
+    "led-1 an end": (ListPackages, {"start_time": EARLY}, "end_time", "unless cursor"),
     "led-3 one name of a pack": (
         ListPackages,
         {
@@ -444,8 +445,8 @@ BROKEN: dict[str, Case] = {
         "filters",
         "exclude each other",
     ),
-    "costs: not backwards": (ListCosts, {"start_time": 2, "end_time": 1}, "end_time", "before start_time"),
-    "ledger: not backwards": (ListBalance, {"start_time": 2, "end_time": 1}, "end_time", "before start_time"),
+    "costs: not backwards": (ListCosts, {"start_time": LATE, "end_time": EARLY}, "end_time", "before start_time"),
+    "ledger: not backwards": (ListBalance, {"start_time": LATE, "end_time": EARLY}, "end_time", "before start_time"),
 }
 
 KEPT: dict[str, tuple[Any, dict[str, Any]]] = {

@@ -41,7 +41,7 @@ class InitSelection(Request):
     """
     Make a clip ready for selecting things in it. Exactly one of `video_id` and `video_url`.
 
-    Documented on the vendor's page Multi-ElementRefs, as are the four calls that follow.
+    Documented on the vendor's page Multi-Elements, as are the four calls that follow.
     """
 
     video_id: str | None = identifier("A video of the last 30 days, 2 to 5 s or 7 to 10 s long.", default=None)

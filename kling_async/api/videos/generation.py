@@ -32,7 +32,7 @@ from ..fields import (
     text,
 )
 from ..prices import units, video_tariff
-from ..storyboard import ShotPrompt, Shots, cited, storyboard, words
+from ..storyboard import ShotPrompt, Shots, cited, references, storyboard, words
 
 VideoModelName: TypeAlias = (
     Literal[
@@ -208,6 +208,8 @@ class TextToVideo(_VideoRequest):
         """Words there must be, in one place or the other."""
         yield Rule("prompt", "is required unless multi_prompt says what to show", bool(self.prompt or self.multi_shot))
         yield from super().rules()
+        if self.voice_list:  # the documents dispute whether this endpoint takes any, so that nothing asks for them
+            yield from references("prompt", words(self), voice=len(self.voice_list))
 
     def of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
         """The map's columns for text to video."""
@@ -254,6 +256,8 @@ class ImageToVideo(_VideoRequest):
         voiced = bool(cited(words(self), "voice"))
         yield Rule("prompt", "must cite the voices of voice_list, as in <<<voice_1>>>", not self.voice_list or voiced)
         yield from super().rules()
+        if not self.element_list:  # elements have voices of their own
+            yield from references("prompt", words(self), voice=len(self.voice_list or ()))
 
     def of_model(self, model: VideoModel, mode: str) -> Iterable[Rule]:
         """The map's columns for image to video."""

@@ -77,7 +77,9 @@ class FaceChoice(Checked):
         """One sound, long enough."""
         yield exactly_one(self, "sound_file", "audio_id")
         length = self.sound_end_time - self.sound_start_time
-        yield Rule("sound_end_time", f"must be at least 2000 ms after sound_start_time, is {length}", length >= _LEAST)
+        yield Rule(
+            "sound_end_time", f"must be at least {_LEAST} ms after sound_start_time, is {length}", length >= _LEAST
+        )
 
 
 @frozen
