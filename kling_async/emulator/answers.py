@@ -32,7 +32,6 @@ TASK_INFO: Final[tuple[Any, ...]] = (AS_IT_IS, MISSING, {}, {"external_task_id":
 EMPTY_RESULT: Final[tuple[Any, ...]] = ({}, MISSING, {EVERY_LIST: []}, {EVERY_LIST: None})
 OTHER_LIST: Final[tuple[Any, ...]] = (MISSING, [], None)
 EMPTY_PAGE: Final[tuple[Any, ...]] = ([], None)
-ARRAY_OF_ONE: Final = (False, True)
 NO_MESSAGE: Final = ("", MISSING, None)
 NO_UNITS: Final = (MISSING, "", "0")
 BALANCE: Final[tuple[Any, ...]] = (MISSING, {"quota": "0.28", "list_price": "0.56"}, None)
@@ -68,12 +67,13 @@ class Answers:
 
     def one(self, endpoint: Endpoint, task: EmulatedTask, now: float) -> Any:
         """The data of a query."""
-        told = self.task(endpoint, task, now)
-        return [told] if self._vary(ARRAY_OF_ONE) else told
+        return self.task(endpoint, task, now)
 
     def page(self, endpoint: Endpoint, tasks: list[EmulatedTask], now: float) -> Any:
         """The data of a list."""
         told = [self.task(endpoint, task, now) for task in tasks]
+        if len(told) == 1 and endpoint.lists_one_alone:
+            return self._vary((told, told[0]))
         return told or self._vary(EMPTY_PAGE)
 
     def task(self, endpoint: Endpoint, task: EmulatedTask, now: float) -> dict[str, Any]:

@@ -80,5 +80,7 @@ class Endpoint(Form):
     by_external_id: bool = True
     created_tells: str | None = None
     """A field of the body that a create answer was also seen to tell in the place of ``task_info`` (with quirks)."""
+    lists_one_alone: bool = False
+    """Whether its list was also seen as the one task in it, without the array (with quirks)."""
     variations: Mapping[str, tuple[Callable[[Any], Any], ...]] = attrs.field(factory=dict[str, Any])
     """Ways in which a field of a result entry is written (with quirks)."""

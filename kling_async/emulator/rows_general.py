@@ -80,6 +80,7 @@ GENERAL: Final[tuple[Endpoint, ...]] = (
         checks=(video_is_there, dubbed_length),
         task_info=dubbing_of,
         watermark=False,
+        lists_one_alone=True,
     ),
     Endpoint(
         path="/v1/general/custom-voices",

@@ -83,6 +83,11 @@ def _tail_breaks(body: Body) -> bool:
     return body["mode"] not in modes.get(body["model_name"], frozenset())
 
 
+def _tail_too_long(body: Body) -> bool:
+    """The oldest model makes no long video between two frames."""
+    return {"image", "image_tail"} <= body.keys() and body["model_name"] == "kling-v1" and body["duration"] != "5"
+
+
 def _brush_breaks(body: Body) -> bool:
     allowed = (body["model_name"], body["mode"]) in {("kling-v1", "std"), ("kling-v1", "pro"), ("kling-v1-5", "pro")}
     return _has_brush(body) and not (allowed and body["duration"] == "5")
@@ -145,6 +150,7 @@ IMAGE_TO_VIDEO: Final = (
         _tail_breaks,
         lambda body: f"image_tail is not supported with {body['model_name']} in {body['mode']} mode",
     ),
+    Rule(_tail_too_long, "image_tail is only supported with 5s duration and kling-v1"),
     Rule(
         lambda body: "image_tail" in body and body["model_name"] == "kling-v2-6" and body["sound"] == "on",
         "image_tail is not supported with sound on",

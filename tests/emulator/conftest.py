@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -16,6 +17,7 @@ from PIL import Image
 from kling_async.emulator import API_KEY, Emulator
 
 Call = Callable[..., Awaitable[tuple[int, Any]]]
+Finished = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 
 @pytest_asyncio.fixture
@@ -41,6 +43,22 @@ def call(http: aiohttp.ClientSession) -> Call:
             return answer.status, await answer.json()
 
     return call
+
+
+@pytest.fixture
+def finished(call: Call, kling_emulator: Emulator) -> Finished:
+    """Create a task and let it end; gives the whole answer of a query."""
+
+    async def finished(path: str, body: Mapping[str, Any]) -> Any:
+        _, created = await call("POST", path, body)
+        task_id = created["data"]["task_id"]
+        course = kling_emulator.tasks[task_id].course
+        await asyncio.sleep(course.ended - course.created)
+        _, answer = await call("GET", f"{path}/{task_id}")
+        assert "succeed" == answer["data"]["task_status"]
+        return answer
+
+    return finished
 
 
 @pytest.fixture

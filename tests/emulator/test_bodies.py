@@ -125,6 +125,14 @@ REFUSED: list[tuple[str, Body, str]] = [
         "image_tail is not supported with kling-v2-master in std mode",
     ),
     (IMAGE, {**CAT, "image_tail": URL}, "image_tail is not supported with kling-v1 in std mode"),
+    *(
+        (
+            IMAGE,
+            {**FRAME, "image_tail": URL, "duration": "10", "mode": mode},
+            "image_tail is only supported with 5s duration and kling-v1",
+        )
+        for mode in ("std", "pro")
+    ),
     (
         IMAGE,
         {**FRAME, "image_tail": URL, "model_name": "kling-v1-6"},
@@ -204,6 +212,8 @@ ACCEPTED: list[tuple[str, Body]] = [
     (TEXT, {**V3, "multi_shot": "true", "shot_type": "intelligence"}),
     (TEXT, board("2", "3")),
     (IMAGE, {**FRAME, "image_tail": URL}),
+    (IMAGE, {**FRAME, "image_tail": URL, "mode": "pro"}),
+    (IMAGE, {**FRAME, "image_tail": URL, "model_name": "kling-v2-1", "mode": "pro", "duration": "10"}),
     (IMAGE, {**CAT, "image_tail": URL, "model_name": "kling-v1-6", "mode": "pro"}),
     (IMAGE, {"image": URL}),
     (IMAGE, {**FRAME, **BRUSH}),

@@ -19,11 +19,16 @@ from kling_async.emulator.media import SoundForm, SoundWork, render, seconds_as_
 from tests.support.documented import problems
 
 Call = Callable[..., Awaitable[tuple[int, Any]]]
+Finished = Callable[..., Awaitable[Any]]
 
 TEXT = "/v1/audio/text-to-audio"
 VIDEO = "/v1/audio/video-to-audio"
 FILMS = "/v1/videos/text2video"
 CLIP = "https://host.example/a.mp4"
+LONGER = "/v1/videos/video-extend"
+
+at_once = pytest.mark.kling_emulator(speed=1e9)
+"""So fast that every task is over when its create is answered."""
 
 
 def heard(content: bytes) -> tuple[str, float, int]:
@@ -75,20 +80,10 @@ def test_lengths_as_text(seconds: float, text: str) -> None:
     assert text == seconds_as_text(seconds)
 
 
-async def finished(call: Call, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The whole answer of a query once the task is done."""
-    _, created = await call("POST", path, body)
-    answer: dict[str, Any] = {"data": {"task_status": ""}}
-    while answer["data"]["task_status"] != "succeed":
-        await asyncio.sleep(0.01)
-        _, answer = await call("GET", f"{path}/{created['data']['task_id']}")
-    return answer
-
-
-@pytest.mark.kling_emulator(speed=1_000_000)
-async def test_text_to_audio(call: Call, http: aiohttp.ClientSession) -> None:
+@at_once
+async def test_text_to_audio(finished: Finished, http: aiohttp.ClientSession) -> None:
     """One sound in two encodings, as long as the number says."""
-    answer = await finished(call, TEXT, {"prompt": "rain on a roof", "duration": 6.5})
+    answer = await finished(TEXT, {"prompt": "rain on a roof", "duration": 6.5})
 
     (audio,) = answer["data"]["task_result"]["audios"]
     assert [] == problems(answer, "TextToAudioTaskResponse")
@@ -105,13 +100,13 @@ async def test_text_to_audio(call: Call, http: aiohttp.ClientSession) -> None:
         assert 6.5 == pytest.approx(seconds)
 
 
-@pytest.mark.kling_emulator(speed=1_000_000)
-async def test_video_to_audio_of_an_own_video(call: Call, http: aiohttp.ClientSession) -> None:
+@at_once
+async def test_video_to_audio_of_an_own_video(finished: Finished, http: aiohttp.ClientSession) -> None:
     """The video comes back with a sound track, the sound alone beside it, both as long as the video."""
-    filmed = await finished(call, FILMS, {"prompt": "a cat", "aspect_ratio": "1:1"})
+    filmed = await finished(FILMS, {"prompt": "a cat", "aspect_ratio": "1:1"})
     parent = filmed["data"]["task_result"]["videos"][0]
 
-    answer = await finished(call, VIDEO, {"video_id": parent["id"], "bgm_prompt": "slow piano", "asmr_mode": True})
+    answer = await finished(VIDEO, {"video_id": parent["id"], "bgm_prompt": "slow piano", "asmr_mode": True})
 
     data = answer["data"]
     (video,), (audio,) = data["task_result"]["videos"], data["task_result"]["audios"]
@@ -150,6 +145,23 @@ async def test_dubbed_video_is_a_video(call: Call) -> None:
     status, _ = await call("POST", "/v1/videos/identify-face", {"video_id": video_id})
 
     assert 200 == status
+
+
+@pytest.mark.parametrize(("extensions", "status"), [(1, 200), (2, 200), (3, 400)])
+@at_once
+async def test_own_video_has_a_length(call: Call, finished: Finished, extensions: int, status: int) -> None:
+    """A video of 15 or 20 seconds gets its sound, one of 25 does not."""
+    film = await finished(FILMS, {"prompt": "a cat", "model_name": "kling-v1-6", "duration": "10"})
+    for _ in range(extensions):
+        film = await finished(LONGER, {"video_id": film["data"]["task_result"]["videos"][0]["id"]})
+
+    told, answer = await call("POST", VIDEO, {"video_id": film["data"]["task_result"]["videos"][0]["id"]})
+
+    assert status == told
+    assert (status == 200) or (1201, "video duration must be between 3 and 20 seconds") == (
+        answer["code"],
+        answer["message"],
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from yarl import URL
 
 from kling_async.emulator import Emulator
-from kling_async.emulator.documents import document, is_array
+from kling_async.emulator.documents import document
 from kling_async.emulator.endpoint import Endpoint
 from kling_async.emulator.rows_images import IMAGES
 from kling_async.emulator.rows_videos import VIDEOS
@@ -72,13 +72,8 @@ async def made(call: Call, path: str, body: Body) -> dict[str, Any]:
 
 async def looked_up(call: Call, path: str, created: Any) -> dict[str, Any]:
     """A task as a query tells it."""
-    told: dict[str, Any] = first((await call("GET", f"{path}/{created['data']['task_id']}"))[1]["data"])
+    told: dict[str, Any] = (await call("GET", f"{path}/{created['data']['task_id']}"))[1]["data"]
     return told
-
-
-def first(told: Any) -> Any:
-    """A task that may be told as an array of one."""
-    return told[0] if is_array(told) else told
 
 
 async def video_id(call: Call, path: str = TEXT, **fields: Any) -> str:
@@ -141,13 +136,7 @@ async def misshapen(call: Call, endpoint: Endpoint, body: Body) -> list[str]:
         answers += [("/{id}", (await call("GET", one))[1]), ("", (await call("GET", endpoint.path))[1])]
     return [
         *wrong(endpoint, endpoint.path, "post", created),
-        *(
-            message
-            for tail, answer in answers
-            for message in wrong(
-                endpoint, endpoint.path + tail, "get", {**answer, "data": first(answer["data"])} if tail else answer
-            )
-        ),
+        *(message for tail, answer in answers for message in wrong(endpoint, endpoint.path + tail, "get", answer)),
     ]
 
 
