@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from kling_async import (
@@ -23,6 +24,8 @@ from kling_async import (
     InvalidRequest,
     KlingClient,
     Polling,
+    ResponseError,
+    Retry,
     SlotsExceeded,
     TaskFailed,
     TaskRef,
@@ -30,7 +33,7 @@ from kling_async import (
 )
 from kling_async.api import GenerateImage
 from kling_async.emulator import Emulator
-from tests.support.vendor import API_KEY, Reply, Vendor
+from tests.support.vendor import API_KEY, Reply, Vendor, said
 
 QUICK = Polling(max_lag=0.02)
 CLIP = "https://example.com/a.mp4"
@@ -384,3 +387,15 @@ async def test_an_unknown_endpoint_says_what_was_probably_meant(endpoint: str, w
 
     assert endpoint == caught.value.value
     assert 140 > len(str(caught.value))
+
+
+async def test_the_id_of_an_answer_that_makes_no_sense_is_short() -> None:
+    """Found while its data is read, it has its id from the header, which may be of any length."""
+    odd = said([], message="ok")
+    headers = {**odd.headers, "X-Request-Id": "x" * 3000}
+    async with Vendor(attrs.evolve(odd, headers=headers)) as vendor:
+        async with KlingClient(api_key=API_KEY, base_url=vendor.url, retry=Retry(attempts=1)) as kling:
+            with pytest.raises(ResponseError) as caught:
+                await kling.images.generate.get("1")
+
+    assert "x" * 80 + "..." == caught.value.request_id

@@ -23,6 +23,7 @@ from yarl import URL
 from kling_async import ClientClosed, DownloadError, Downloads, KlingClient
 from kling_async.emulator import Emulator
 from kling_async.media.downloads import Downloader
+from kling_async.media.pace import Pace
 from kling_async.media.writing import landed
 from kling_async.models import Image, Video
 from tests.support.cutting import BadLine
@@ -805,3 +806,18 @@ async def test_a_host_that_hardly_sends_is_asked_once_more(tmp_path: Path) -> No
     assert MP4 == path.read_bytes()
     assert 2 == len(host.spans)
     assert 100 <= int(host.spans[1]) <= 130
+
+
+def test_a_wait_of_our_own_making_does_not_count_against_the_host() -> None:
+    """Only what a host sends while it is listened to is measured, a minute at a time."""
+    now = 0.0
+    pace = Pace(lambda: now)
+
+    told = list[bool]()
+    for seconds, came, rested in ((59.9, 1, False), (0.1, 61_440, False), (60.0, 61_439, False), (600.0, 1, True)):
+        now += seconds
+        if rested:
+            pace.restart()
+        told.append(pace.lags(came))
+
+    assert [False, False, True, False] == told
