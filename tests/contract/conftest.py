@@ -120,6 +120,17 @@ PREPARED: Final[Mapping[str, Prepare]] = {
 """By the name of a row."""
 
 
+PACED: Final = frozenset({"account.costs"})
+"""What is told once a second, so that a client which asks again waits: tested on a clock that jumps."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of such calls."""
+    case: Any = getattr(item, "callspec", None)
+    if case is not None and getattr(case.params.get("call"), "name", "") in PACED:
+        item.add_marker(pytest.mark.looptime)
+
+
 @attrs.frozen
 class Subject:
     """A row on a client of a running emulator."""
