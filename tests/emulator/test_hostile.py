@@ -115,7 +115,7 @@ HOLE = "\x1ahole"
 
 def places(body: Any) -> Iterator[tuple[Any, Any]]:
     """Every object and array in a body, with each of its keys."""
-    keys = list(body) if is_object(body) else list(range(len(body)))
+    keys: list[Any] = list(body) if is_object(body) else list(range(len(body)))
     for key in keys:
         yield body, key
         if is_object(body[key]) or is_array(body[key]):
