@@ -567,7 +567,7 @@ async def test_a_cancellation_waits_for_the_thread() -> None:
 async def test_closing_ends_downloads_and_waits_for_them(vendor: FileHost, shelf: Shelf, tmp_path: Path) -> None:
     """They raise `ClientClosed`; afterwards no thread of ours writes and no file is open."""
     downloader = Downloader(Downloads(resumes=5, concurrency=2), random=Fixed())
-    threads = threading.active_count()
+    before = set(threading.enumerate())
     async with BadLine(vendor.url, iter([1_500_000] * 9), stall=True) as line:
         downloader.trusted = URL(line.url)
         jobs = [
@@ -585,9 +585,29 @@ async def test_closing_ends_downloads_and_waits_for_them(vendor: FileHost, shelf
     assert [True] * 3 == ended
     assert [ClientClosed] * 3 == [type(outcome) for outcome in outcomes]
     assert all(MP4.startswith(path.read_bytes()) for path in tmp_path.glob("*.part"))
-    while threading.active_count() > threads:  # they were told to end, and are on their way
-        await asyncio.sleep(0)
+    ours = [each for each in set(threading.enumerate()) - before if each.name.startswith("kling_async-files")]
+    for thread in ours:
+        thread.join(10)  # they were told to end, and are on their way
+    assert not any(thread.is_alive() for thread in ours)
     assert [] == _open_files(tmp_path)
+
+
+async def test_a_file_is_on_the_disk_before_it_has_its_name(
+    vendor: FileHost, store: Downloader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has its name is whole after a power cut too. Seen at the system call, for which there is no other window."""
+    flush, flushed = os.fsync, list[tuple[int, bool]]()
+
+    def seen(fd: int) -> None:
+        flushed.append((os.fstat(fd).st_size, (tmp_path / "x.mp4").exists()))
+        flush(fd)
+
+    monkeypatch.setattr(os, "fsync", seen)
+
+    path = await store.fetch(clip(vendor), tmp_path, "x")
+
+    assert tmp_path / "x.mp4" == path
+    assert [(len(MP4), False)] == flushed
 
 
 async def test_no_more_files_are_under_way_than_the_options_allow(vendor: FileHost, tmp_path: Path) -> None:
