@@ -104,11 +104,13 @@ def test_single_video_in_place_of_a_list() -> None:
     assert (Video(url=CLIP, id="7"),) == task.result.videos
 
 
-def test_video_that_has_only_an_id_keeps_it() -> None:
+@pytest.mark.parametrize("name", ["videos.extend", "audio.video_to_audio"])
+def test_video_that_has_only_an_id_keeps_it(name: str) -> None:
     """Later calls take the id; what has no link is no file."""
     videos = [{"id": "7", "url": ""}, {"id": "", "url": ""}, {"duration": "5"}, {"id": "8", "url": CLIP}]
+    row: Any = ROWS[name]
 
-    task = ROWS["videos.extend"].read(finished({"videos": videos}))
+    task = row.read(finished({"videos": videos}))
 
     assert task.result
     assert (Video(id="7"), Video(id="8", url=CLIP)) == task.result.videos
