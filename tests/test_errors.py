@@ -6,13 +6,16 @@ import copy
 import inspect
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
 import kling_async
 from kling_async import ApiError, InvalidRequest, KlingClient, KlingError, Task, TaskRef, TaskStatus, errors
+from kling_async.api import ImageToVideo
 from kling_async.errors import CODES
 
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0\0\0\x02\0"
 VENDORS_CODES = {
     *(1000, 1001, 1002, 1003, 1004),
     *(1100, 1101, 1102, 1103),
@@ -133,3 +136,67 @@ def test_a_value_is_shown_short_whatever_it_is() -> None:
 
     assert ["a value of type int that cannot be written", "9999 bytes"] == shown[:2]
     assert max(map(len, shown)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("https://h.example/fox.png", "'https://h.example/fox.png'"),
+        ("https://h.example:8443/a?Signature=SECRET", "'https://h.example:8443/a?***'"),
+        ("https://h.example?SECRET", "'https://h.example?***'"),
+        ("https://h.example/a#SECRET", "'https://h.example/a#***'"),
+        ("HTTP://me:SECRET@h.example/a", "'HTTP://***@h.example/a'"),
+        ("https://SECRET@h.example", "'https://***@h.example'"),
+        ("https://me:SECRET#1@h.example/a", "'https://***'"),
+        ("https://me:SECRET/1@h.example/a", "'https://***'"),
+        ("https://me:SEC RET@h.example/a", "'https://***@h.example/a'"),
+        ("https://h.example/a?Signature=SEC RET", "'https://h.example/a?***'"),
+        ("http://[::1]:80/a?SECRET", "'http://[::1]:80/a?***'"),
+        ("http://:80/", "'http://:80/'"),
+        ("https://[::1/fox.png", "'https://[::1/fox.png'"),
+        ("a fox as in https://h.example/a?SECRET runs", "'a fox as in https://h.example/a?*** runs'"),
+        (["https://h.example/a?SECRET"], "['https://h.example/a?***']"),
+        (({"url": "https://h.example/a?SECRET"},), "({'url': 'https://h.example/a?***'},)"),
+        ({"https://h.example/a?SECRET": 1}, "{'https://h.example/a?***': 1}"),
+        (ValueError("https://h.example/a?SECRET"), "ValueError('https://h.example/a?***"),
+        ("https://h.example/" + "x" * 90 + "?SECRET", f"'https://h.example/{'x' * 38}'... (115 characters)"),
+        ([b"SECRET"], "[6 bytes]"),
+    ],
+)
+def test_a_link_is_shown_without_what_opens_it(value: object, text: str) -> None:
+    """User, password, query and fragment of a link are secrets, wherever it stands and however it is broken."""
+    assert text == errors.shown(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * 10_000_000,
+        b"x" * 10_000_000,
+        bytearray(10_000_000),
+        [b"x" * 10_000_000],
+        {"a": ("x" * 10_000_000,)},
+        ImageToVideo(image=PNG + b"x" * 5_000_000),
+    ],
+    ids=["text", "bytes", "bytearray", "list", "mapping", "request"],
+)
+def test_an_error_does_not_carry_a_picture(value: object) -> None:
+    """Of a large value an error keeps what its message shows of it, so that its pickle is small."""
+    error = InvalidRequest("image", "must be smaller", value)
+
+    assert errors.shown(value) == error.value
+    assert 1000 > len(pickle.dumps(error))
+
+
+@pytest.mark.parametrize("value", [None, 10, "a fox", b"fox", [1, {"a": (2,)}], Path("fox.png"), 10**400])
+def test_an_error_carries_a_small_value_as_it_is(value: object) -> None:
+    """What was given can be looked at."""
+    assert value is InvalidRequest("image", "must be other", value).value
+
+
+def test_an_endless_value_is_not_carried() -> None:
+    """What holds itself is told, not followed."""
+    endless: list[object] = []
+    endless.append(endless)
+
+    assert "a value of type list that cannot be written" == InvalidRequest("image", "must be other", endless).value

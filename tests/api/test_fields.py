@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+import numbers
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,66 @@ HALF = "half of a pair: \ud83e"
 LONG = "9" * 5000
 LONG_NUMBER = 10**400
 
+NO_ADDRESSES = [
+    "http://:80/",
+    "http://u:pw@/x",
+    "https://[::1",
+    "https://[::1]x/",
+    "https://[fox]/",
+    "https://[1:2]/",
+    "https://a[b]/",
+    "https://fox.example\\@other.example/",
+    "https://fox.example:99999/",
+    "https://fox.example:0/",
+    "https://fox.example:port/",
+    "https://fox.example/\0",
+    "https://fox.example/\x1b[2J",
+    "https://fox.example/\x85",
+    "https://fox.example/\u2028",
+    "https://fox.example/\ud800",
+    "https://fox\t.example/",
+    " https://fox.example/",
+    "https://./",
+    "https://#fox.example",
+]
+HEARD: Any = {"mode": "audio2video", "video_url": CLIP, "audio_type": "url"}
+
+
+class Lost(tzinfo):
+    """A time zone that does not know where it is."""
+
+    def utcoffset(self, _: datetime | None, /) -> None:
+        """None, which makes a moment as good as one without a zone."""
+
+    def dst(self, _: datetime | None, /) -> None:
+        """None."""
+
+    def tzname(self, _: datetime | None, /) -> None:
+        """None."""
+
+
+class Whole:
+    """A whole number of another library's, which is no int."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __index__(self) -> int:
+        return self.number
+
+
+class Single(Whole):
+    """A number of another library's, which is no float."""
+
+    def __index__(self) -> int:
+        raise TypeError
+
+    def __float__(self) -> float:
+        return self.number / 2
+
+
+numbers.Real.register(Single)
+
 WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (GenerateImage, {"prompt": None}, "prompt"),
     (GenerateImage, {"prompt": ""}, "prompt"),
@@ -106,6 +168,8 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     (GenerateImage, {"callback_url": "https://?x"}, "callback_url"),
     (GenerateImage, {"callback_url": "https://a b"}, "callback_url"),
     (GenerateImage, {"callback_url": 5}, "callback_url"),
+    *((GenerateImage, {"callback_url": wrong}, "callback_url") for wrong in NO_ADDRESSES),
+    *((LipSync, {"input": {**HEARD, "audio_url": wrong}}, "input.audio_url") for wrong in NO_ADDRESSES),
     (GenerateImage, {"external_task_id": 5}, "external_task_id"),
     (GenerateImage, {"extra": "x"}, "extra"),
     (GenerateImage, {"extra": {1: 2}}, "extra"),
@@ -225,14 +289,24 @@ WRONG: list[tuple[Any, dict[str, Any], str]] = [
     ),
     (DeleteElement, {"element_id": True}, "element_id"),
     (DeleteElement, {"element_id": 1.5}, "element_id"),
+    (DeleteElement, {"element_id": -1}, "element_id"),
+    (DeleteElement, {"element_id": LONG_NUMBER}, "element_id"),
+    (DeleteElement, {"element_id": 10**5000}, "element_id"),
     (CreateFirstElement, {"element_refer_list": [{"image_url": URL}] * 4}, "element_refer_list"),
     (CreateFirstElement, {"external_task_id": "mine"}, "external_task_id"),
     (ListCosts, {"start_time": datetime(2026, 1, 1)}, "start_time"),  # noqa: DTZ001 - the mistake in question
     (ListCosts, {"start_time": -1}, "start_time"),
     (ListCosts, {"start_time": 1.5}, "start_time"),
+    (ListCosts, {"start_time": True}, "start_time"),
+    (ListCosts, {"start_time": 1_774_700_000}, "start_time"),
+    (ListCosts, {"start_time": "1774700000"}, "start_time"),
+    (ListCosts, {"start_time": datetime(1900, 1, 1, tzinfo=UTC)}, "start_time"),
+    (ListCosts, {"start_time": datetime(2026, 1, 1, tzinfo=Lost())}, "start_time"),
     (ListCosts, {"end_time": "yesterday"}, "end_time"),
     (ListBalance, {"limit": 501}, "limit"),
     (ListBalance, {"filters": [{"key": "product_type", "values": ["video"]}]}, "filters[0].key"),
+    (ListBalance, {"filters": [{"key": "api_key_name", "values": []}]}, "filters[0].values"),
+    (ListPackages, {"filters": [{"key": "product_type", "values": ()}]}, "filters[0].values"),
     (ListPackages, {"filters": [{"key": "product_type", "values": "video"}]}, "filters[0].values"),
     (ListPackages, {"filters": [{"key": "product_type", "values": ["video", ""]}]}, "filters[0].values[1]"),
     (
@@ -295,6 +369,15 @@ def test_wrong_value_is_refused_by_name(kind: Any, given: dict[str, Any], field:
             {"start_time": datetime(2026, 3, 1, 12, 0, 0, 1500, tzinfo=timezone(timedelta(hours=8)))},
             {"start_time": 1772337600002},
         ),
+        (GenerateImage, {"n": Whole(3)}, {"n": 3}),
+        (GenerateImage, {"image_fidelity": Fraction(1, 2)}, {"image_fidelity": 0.5}),
+        (GenerateImage, {"image_fidelity": Single(1)}, {"image_fidelity": 0.5}),
+        (GenerateImage, {"element_list": [{"element_id": Whole(7)}]}, {"element_list": [{"element_id": 7}]}),
+        (TextToVideo, {"duration": Whole(7)}, {"duration": "7"}),
+        (ExtendVideo, {"video_id": Whole(7)}, {"video_id": "7"}),
+        (ListCosts, {"end_time": Whole(2**50)}, {"end_time": 2**50}),
+        (GenerateImage, {"callback_url": "http://[::1]:8080/a?b#c"}, {"callback_url": "http://[::1]:8080/a?b#c"}),
+        (GenerateImage, {"callback_url": "https://u:p%40@füchse.example:1"}, {}),
         (TextToVideo, {"duration": 5}, {"duration": "5"}),
         (TextToVideo, {"duration": "05"}, {"duration": "5"}),
         (TextToVideo, {"multi_shot": False}, {"multi_shot": False}),
@@ -313,6 +396,27 @@ def test_right_value_is_sent_as_the_vendor_wants_it(kind: Any, given: dict[str, 
     body = json.loads(dumps(dump(made)))
 
     assert sent == {name: body[name] for name in sent}
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 1_774_700_000, "1774700000", 10**11 - 1])
+def test_seconds_are_not_taken_for_milliseconds(seconds: Any) -> None:
+    """A moment that is a thousand times too early is told as what it is."""
+    with pytest.raises(InvalidRequest, match="must be in milliseconds since 1970, this looks like seconds"):
+        ListCosts(start_time=seconds, end_time=10**12)
+
+
+@pytest.mark.parametrize("early", [-1, datetime(1900, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, tzinfo=UTC)])
+def test_moments_before_1970_are_refused_alike(early: Any) -> None:
+    """However it is written, no moment is sent as a negative number."""
+    with pytest.raises(InvalidRequest, match="must not be before 1970"):
+        ListCosts(start_time=early, end_time=10**12)
+
+
+@pytest.mark.parametrize("number", [Fraction(10**400), Single(10**400), 1j, Whole(2)])
+def test_number_must_be_real_and_finite(number: Any) -> None:
+    """What no float can hold is no number, nor what only stands for an index."""
+    with pytest.raises(InvalidRequest, match="image_fidelity: must be a number"):
+        GenerateImage(prompt="a fox", image_fidelity=number)
 
 
 @pytest.mark.parametrize("nothing", [None, ""])

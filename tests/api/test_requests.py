@@ -6,7 +6,8 @@ import base64
 import copy
 import inspect
 import pickle
-from collections.abc import Iterator
+import pydoc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from kling_async.api import (
     GenerateImage,
     Images,
     ImageToVideo,
+    ListCosts,
+    OmniVideo,
     ShotPrompt,
     TextToVideo,
     info,
 )
+from kling_async.api.fields import Checked
 from kling_async.media.inputs import Embedded
 from kling_async.protocol.codec import dump
 from tests.api.least import LEAST
@@ -175,12 +179,84 @@ def parts_of(kind: Any) -> Iterator[Any]:
             yield from parts_of(about.item)
 
 
+@pytest.mark.parametrize("kind", [getattr(api, name) for name in api.__all__ if inspect.isclass(getattr(api, name))])
+def test_help_shows_every_public_class(kind: Any) -> None:
+    """`help()` works on request classes and on their parts, and shows what they take."""
+    shown = pydoc.plain(pydoc.render_doc(kind))
+
+    assert kind.__name__ in shown
+    if issubclass(kind, Checked) and attrs.has(kind):
+        assert all(f"{field.name}:" in shown for field in attrs.fields(kind))
+
+
+@pytest.mark.parametrize("kind", LEAST, ids=lambda kind: kind.__name__)
+def test_description_has_a_line_for_each_field(kind: Any) -> None:
+    """What a class says of itself is followed by its fields: whether they are required, and what they are for."""
+    told = kind.described()
+    lines = [line.strip() for line in told.partition("Fields:")[2].splitlines() if line]
+
+    assert told.startswith(inspect.getdoc(kind))
+    assert len(attrs.fields(kind)) == len(lines)
+    for field, line in zip(attrs.fields(kind), lines, strict=True):
+        about = info(field)
+        assert line.startswith(f"{field.name} ({'required' if field.default is attrs.NOTHING else 'optional'}")
+        assert line.endswith(about.doc if about else "after us.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (GenerateImage, "prompt (required; at most 2500 characters): What to show."),
+        (GenerateImage, "n (optional; 1 to 9): How many pictures (vendor's default 1)."),
+        (GenerateImage, "element_list (optional; ElementRef(element_id); at most 10 items): Elements to show, with"),
+        (GenerateImage, "resolution (optional; 1k or 2k): Size class"),
+        (GenerateImage, "model_name (optional; for instance kling-v1 or "),
+        (GenerateImage, "image (optional; a URL, Base64 text, bytes or a Path): A picture to start from."),
+        (GenerateImage, "watermark_info (optional; WatermarkInfo(enabled)): Ask"),
+        (TextToVideo, "duration (optional; 3 to 15): Seconds"),
+        (TextToVideo, "multi_shot (optional; true or false): True for"),
+        (api.ReferenceToVideo, "duration (optional; 5 or 10): Seconds"),
+        (api.EffectInput, "images (optional; each a URL, Base64 text, bytes or a Path; 2 items): "),
+        (api.DynamicMask, "trajectories (required; Point(x, y); 2 to 77 items): The path"),
+        (api.FaceChoice, "sound_start_time (required; at least 0): Where to start"),
+        (api.AdvancedLipSync, ", original_audio_volume); one item): Which face"),
+        (api.Point, "x (required): From the left."),
+    ],
+)
+def test_description_tells_limits(kind: Any, line: str) -> None:
+    """Limits and choices are told in a few words."""
+    assert line in kind.described()
+
+
+def test_description_of_the_base_is_its_own() -> None:
+    """What has no fields is described by its sentence."""
+    assert inspect.getdoc(Checked) == Checked.described()
+
+
+def test_window_of_costs_goes_without_names() -> None:
+    """Where two values speak for themselves they may be given in order, and by name as well; nothing else may be."""
+    costs: Any = ListCosts
+    early, late = LEAST[ListCosts].values()
+
+    assert ListCosts(start_time=early, end_time=late) == costs(early, late) == costs(early, end_time=late)
+    assert ["start_time", "end_time"] == [
+        name
+        for name, each in inspect.signature(costs).parameters.items()
+        if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    ]
+    with pytest.raises(TypeError, match="no more than start_time, end_time"):
+        costs(early, late, "a pack")
+    with pytest.raises(TypeError, match="start_time twice"):
+        costs(early, start_time=early, end_time=late)
+
+
 def test_signature_tells_required_from_optional() -> None:
-    """A required field has no default, every other one None."""
+    """A required field has no default, every other one None, and `extra` an empty mapping."""
     shown = inspect.signature(GenerateImage).parameters
 
     assert inspect.Parameter.empty is shown["prompt"].default
     assert None is shown["n"].default
+    assert {} == shown["extra"].default
     assert shown["prompt"].annotation in {"str", str}  # as written, or resolved once a request was sent
 
 
@@ -221,6 +297,78 @@ def test_extra_may_hold_files(tmp_path: Path) -> None:
     body = dump(GenerateImage(prompt="a fox", extra={"style": file, "logo": b"x"}))
 
     assert (Embedded(file), Embedded(b"x")) == (body["style"], body["logo"])
+
+
+def test_extra_cannot_be_reached_into() -> None:
+    """What is in `extra` at any depth is as frozen as the request; the mapping it was made of is not touched."""
+    given: dict[str, Any] = {"seed": 1, "deep": {"list": [1, {"a": 1}]}}
+    made = GenerateImage(prompt="a fox", extra=given)
+    twin = GenerateImage(prompt="a fox", extra=copy.deepcopy(given))
+    extra: Any = made.extra
+
+    given["deep"]["list"].append(2)
+    given["deep"]["new"] = 2
+
+    for inner in (extra, extra["deep"], extra["deep"]["list"][1]):
+        for change in CHANGES:
+            with pytest.raises(TypeError, match="cannot be changed"):
+                change(inner)
+    with pytest.raises(AttributeError):
+        extra["deep"]["list"].append(2)
+    assert made == twin
+    assert {"seed": 1, "deep": {"list": (1, {"a": 1})}} == extra
+
+
+CHANGES: list[Callable[[Any], object]] = [
+    lambda extra: extra.__setitem__("b", 2),
+    lambda extra: extra.__delitem__("a"),
+    lambda extra: extra.__ior__({"b": 2}),
+    lambda extra: extra.update(b=2),
+    lambda extra: extra.setdefault("b", 2),
+    lambda extra: extra.pop("a"),
+    lambda extra: extra.popitem(),
+    lambda extra: extra.clear(),
+]
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, through_pickle])
+def test_extra_survives_copies(twin: Any) -> None:
+    """A copy of what a request keeps is as frozen, and a dict of it can be changed."""
+    extra = twin(GenerateImage(prompt="a fox", extra={"a": {"b": [1]}}).extra)
+
+    assert {"a": {"b": (1,)}, "c": 1} == {**extra, "c": 1} == dict(extra) | {"c": 1}
+    with pytest.raises(TypeError, match="cannot be changed"):
+        extra["a"]["b"] = 2
+
+
+def test_extra_without_end_is_refused() -> None:
+    """A mapping that holds itself is told in time."""
+    endless: dict[str, object] = {}
+    endless["deeper"] = endless
+
+    with pytest.raises(InvalidRequest, match="nested so deeply"):
+        GenerateImage(prompt="a fox", extra=endless)
+
+
+def test_signed_links_are_not_shown() -> None:
+    """Neither a request nor an error about one shows what opens a link: user, password, query; at any depth."""
+    link = "https://me:SECRET-1@files.example:8443/fox.png?Expires=99&Signature=SECRET-2"
+    made = (
+        ImageToVideo(image=link, callback_url=link, prompt=f"as in {link} they say"),
+        OmniVideo(prompt="x", aspect_ratio="1:1", image_list=[{"image_url": link}], extra={"a": [{"b": (link,)}]}),
+    )
+
+    with pytest.raises(InvalidRequest) as one:
+        ImageToVideo(image=link, image_tail=link, static_mask=link)
+    with pytest.raises(InvalidRequest) as other:
+        GenerateImage(prompt="a fox", callback_url=f"{link} ")
+    with pytest.raises(InvalidRequest) as listed:
+        OmniVideo(prompt="x", aspect_ratio="1:1", image_list=[{"image_url": link}] * 8)
+
+    for text in [*map(repr, made), *(str(each.value) for each in (one, other, listed))]:
+        assert "SECRET" not in text
+    assert "image='https://***@files.example:8443/fox.png?***'" in repr(made[0])
+    assert link == made[0].image
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, {"a": {3, 4}}, float("nan"), ["\ud800"], {"\udfff": 1}])

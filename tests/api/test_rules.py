@@ -45,6 +45,7 @@ PATH = [{"x": 1, "y": 2}, {"x": 30, "y": 40}]
 MASK = {"mask": URL, "trajectories": PATH}
 EARLY, LATE = 1767225600000, 1774700000000
 SPEAKS = "<<<voice_1>>> says hello"
+VOICED: dict[str, Any] = {"sound": "on", "voice_list": [VOICE]}
 TURN = {"type": "simple", "config": {"pan": 5}}
 
 
@@ -203,6 +204,17 @@ BROKEN: dict[str, Case] = {
     ),
     "i2v voices need sound": start("sound", "voice_list", prompt=SPEAKS, voice_list=[VOICE]),
     "i2v voices are cited": start("prompt", "<<<voice_1>>>", prompt="a fox", sound="on", voice_list=[VOICE]),
+    "i2v voices are counted": start("prompt", "voice_list has 1", prompt=f"{SPEAKS}, <<<voice_2>>> nods", **VOICED),
+    "i2v voices are given": start("prompt", "no voice is given", prompt=SPEAKS, sound="on"),
+    "i2v voices in shots": start(
+        "prompt",
+        "<<<voice_3>>>",
+        multi_shot=True,
+        shot_type="customize",
+        multi_prompt=[{"index": 1, "prompt": f"{SPEAKS}, <<<voice_3>>> nods", "duration": 5}],
+        **VOICED,
+    ),
+    "t2v voices are counted": text("prompt", "voice_list has 1", prompt="<<<voice_2>>> sings", **VOICED),
     "i2v intelligent storyboard needs prompt": start(
         "prompt", "intelligence", multi_shot=True, shot_type="intelligence"
     ),
@@ -500,6 +512,16 @@ KEPT: dict[str, tuple[Any, dict[str, Any]]] = {
     "cfg_scale of v1-6": (TextToVideo, {"model_name": "kling-v1-6", "cfg_scale": 1}),
     "a master without mode": (TextToVideo, {"model_name": "kling-v2-1-master", "duration": "10"}),
     "4k of v3 for 3 s": (TextToVideo, {"model_name": "kling-v3", "mode": "4k", "duration": 3}),
+    "t2v voices without a list": (TextToVideo, {"prompt": SPEAKS, "sound": "on"}),
+    "t2v voices that are there": (TextToVideo, {"prompt": SPEAKS, **VOICED}),
+    "i2v voices that are there": (
+        ImageToVideo,
+        {"image": URL, "prompt": f"{SPEAKS}, <<<voice_2>>> nods", "sound": "on", "voice_list": [VOICE] * 2},
+    ),
+    "i2v voices of elements": (
+        ImageToVideo,
+        {"image": URL, "prompt": SPEAKS, "sound": "on", "element_list": [ELEMENT]},
+    ),
     "t2v camera of v1": (TextToVideo, {"model_name": "kling-v1", "camera_control": TURN}),
     "t2v camera preset": (TextToVideo, {"camera_control": {"type": "forward_up", "config": {}}}),
     "i2v last frame alone": (ImageToVideo, {"model_name": "kling-v1-5", "mode": "pro", "image_tail": URL}),
