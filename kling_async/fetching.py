@@ -59,7 +59,7 @@ async def download(
             names = [f"{given}-{at}"]
         else:
             names = [f"{given}-{at}-{place}" for place in range(len(files))]
-        source = _Source(task, ask) if task is not None else None
+        source = _Source(task, ask, files) if task is not None else None
         until = task.expires_at if task is not None else None
         jobs = (
             downloader.fetch(file, folder, names[place], renew=source.place(place) if source else None, until=until)
@@ -79,6 +79,8 @@ class _Source:
 
     task: Task[Any]
     ask: Ask
+    known: Sequence[File]
+    """Its files as they are named, one of which may be missing in another answer, where its row was odd."""
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _answer: Sequence[File] | KlingError | None = attrs.field(default=None, init=False)
 
@@ -89,7 +91,10 @@ class _Source:
 
         async def renew() -> File | None:
             files = await self._files()
-            return files[at] if at < len(files) else None
+            same = [file for file in files if _address(file) == _address(self.known[at])]
+            if len(same) == 1:
+                return same[0]
+            return files[at] if len(files) == len(self.known) else None
 
         return renew
 
@@ -106,6 +111,11 @@ class _Source:
         if isinstance(self._answer, KlingError):
             raise copy.copy(self._answer)
         return self._answer
+
+
+def _address(file: File) -> str:
+    """Where a link leads, whatever it is signed with."""
+    return file.url.partition("?")[0]
 
 
 async def _ended(item: Downloadable) -> Task[Any] | None:

@@ -97,6 +97,20 @@ async def test_links_that_have_ended_are_asked_for_anew_once(tmp_path: Path) -> 
         assert [PNG + b"0", PNG + b"1"] == [path.read_bytes() for path in paths]
 
 
+async def test_a_file_that_a_fresh_answer_lacks_is_not_replaced_by_its_neighbour(tmp_path: Path) -> None:
+    """Where a row was odd, places shift: a file is known again by where its link leads."""
+    account = Account("new", "new")
+    async with Vendor(account) as vendor, client(vendor.url) as kling:
+        account.url = vendor.url
+        account.answer = said(row("7", "succeed", task_result={"images": account.images("new")[1:]}))
+
+        with pytest.raises(DownloadError) as caught:
+            await kling.download(account.task("old"), tmp_path)
+
+        assert [PNG + b"1"] == [path.read_bytes() for path in caught.value.done]
+        assert ["7-1.png"] == [path.name for path in caught.value.done]
+
+
 async def test_a_handles_links_are_asked_for_anew_too(tmp_path: Path) -> None:
     """The handle knows its endpoint."""
     account = Account("new", "old", "new")
