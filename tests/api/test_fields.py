@@ -73,6 +73,7 @@ NO_ADDRESSES = [
     "https://fox.example/\0",
     "https://fox.example/\x1b[2J",
     "https://fox.example/\x85",
+    "https://fox.example/\x9b2J",
     "https://fox.example/\u2028",
     "https://fox.example/\ud800",
     "https://fox\t.example/",
