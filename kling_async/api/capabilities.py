@@ -7,9 +7,7 @@ map in `image-account.md` section 8 of the API documents.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
-
-Mode = Literal["std", "pro", "4k"]
+from typing import Final, NamedTuple
 
 _BOTH: Final = frozenset({"std", "pro"})
 _ALL: Final = frozenset({"std", "pro", "4k"})

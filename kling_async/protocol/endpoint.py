@@ -183,10 +183,16 @@ class TaskSpec(Generic[P, Q, R]):
         raise ResponseError("the answer is nested without end")
 
     def read_page(self, data: Json) -> tuple[Task[R | None], ...]:
-        """A page of the list; null is an empty one. Rows that are no tasks are left out. Raises `ResponseError`."""
+        """
+        A page of the list; null is an empty one, a bare task one of one. Rows that are no tasks are left out.
+
+        Raises `ResponseError`.
+        """
         return load_each(self.read, self._rows(data), f"a page of {self.name}")
 
     def _rows(self, data: Json) -> list[Json]:
+        if isinstance(data, dict) and "task_id" in data:
+            return [data]  # the list of dubbed videos was documented so in 2025
         if data is not None and not isinstance(data, list):
             raise ResponseError(f"the answer is not a list of tasks: {shown(data)}")
         return data or []

@@ -286,13 +286,16 @@ async def test_unknown_id_is_not_found(subject: Subject, which: str) -> None:
 @quirky
 async def test_every_documented_variation_is_read(subject: Subject) -> None:
     """However the vendor writes its tasks, they are created, found, listed and awaited."""
-    handles = [await subject.method(**subject.example) for _ in range(6)]
+    handles = [await subject.method(**subject.example)]
+    alone = [await subject.method.list() for _ in range(6)]
+    handles += [await subject.method(**subject.example) for _ in range(5)]
 
     tasks = [await handle for handle in handles]
     found = [await subject.method.get(handle.id) for handle in handles for _ in range(3)]
     listed = [task async for task in subject.method.iterate(page_size=4)]
     beyond = [await subject.method.list(page=at) for at in range(2, 8)]
 
+    assert [[handles[0].id]] * 6 == [[task.id for task in page] for page in alone]
     assert [handle.id for handle in handles] == [task.id for task in tasks]
     assert {handle.id for handle in handles} == {task.id for task in found} == {task.id for task in listed}
     assert all(task.result.files for task in (*tasks, *found, *listed))

@@ -267,12 +267,13 @@ def test_odd_lists_of_a_result_are_empty(row: Any, odd: object, caplog: pytest.L
 
 @every_row
 def test_page_is_a_tuple_of_tasks(row: Any) -> None:
-    """A page may be full, empty or null."""
+    """A page may be full, empty, null, or its only task without the array."""
     assert (row.read(CREATED),) * 2 == row.read_page([CREATED, CREATED])
     assert () == row.read_page([]) == row.read_page(None)
+    assert (row.read(CREATED),) == row.read_page(CREATED)
 
 
-@pytest.mark.parametrize("data", [{}, CREATED, "text", 5, [None], ["x", []]])
+@pytest.mark.parametrize("data", [{}, "text", 5, [None], ["x", []]])
 def test_page_that_is_none_is_refused(data: Any) -> None:
     """A page is a list of tasks, or nothing."""
     with pytest.raises(ResponseError):
