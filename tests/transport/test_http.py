@@ -63,7 +63,6 @@ async def test_html_from_a_gateway_keeps_status_and_an_excerpt_without_markup_or
         (Reply(b'{"code": 0', 200, length=500), "was cut short.*HTTP 200.*code"),
         (Reply(b"", 302, {"Location": "https://elsewhere.example/"}), "redirect"),
         (said({"task_status": "succeed"}), "not a task"),
-        (said(row("1", "succeed", task_result={"images": [{"index": 0}]})), "documented shape"),
     ],
 )
 async def test_an_answer_that_makes_no_sense_is_a_response_error(reply: Reply, words: str) -> None:
