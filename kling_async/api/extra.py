@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..errors import InvalidRequest
 from ..media.inputs import marked
@@ -14,16 +14,14 @@ def _refused(*_: object, **__: object) -> NoReturn:
     raise TypeError("extra belongs to a request, which cannot be changed; make another request")
 
 
-_refuse: Any = _refused  # as any of the methods it takes the place of
-
-
 class Extra(dict[str, object]):
     """A dict that cannot be changed: equal to any other, picklable, JSON as it is. `dict(extra)` can be changed."""
 
     __slots__ = ()
 
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
+    if not TYPE_CHECKING:  # type checkers know it as the Mapping that requests say they hold
+        __setitem__ = __delitem__ = __ior__ = _refused
+        clear = pop = popitem = setdefault = update = _refused
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(self),)

@@ -54,7 +54,7 @@ class Upload(aiohttp.Payload):
     def __init__(self, parts: list[Part], threads: Threads) -> None:
         super().__init__(parts, content_type="application/json")
         self._parts, self._threads = parts, threads
-        self.whole = False
+        self.whole: bool = False
         """Whether the last piece was given to a connection. Before that nobody can have understood the body."""
         self.trouble: InvalidRequest | None = None
         """Why the body cannot be sent, where the reason is one of its files."""
