@@ -163,7 +163,7 @@ async def test_a_row_that_stopped_in_time_holds_its_task_up_for_a_while_only() -
     world = World()
 
     def arrange(rows: list[dict[str, Json]]) -> list[dict[str, Json]]:
-        stuck = {"task_status": "processing", "task_result": {}}
+        stuck: dict[str, Json] = {"task_status": "processing", "task_result": {}}
         return [{**row, **stuck} if row["task_id"] == "t7" else row for row in rows]
 
     world.arrange = arrange
