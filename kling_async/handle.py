@@ -145,7 +145,7 @@ class TaskHandle(Generic[R]):
         self._lost: TaskLost | None = None
         self.born: float | None = born
         """The loop's time when the task was made, as far as known; what its age counts from."""
-        self.kind = kind
+        self.kind: tuple[str, ...] = kind
         """What its duration depends on, in the words of its endpoint."""
         self.place: Any = None
         """The keeper's own note of where it watches this handle, or of what it knew when it ceased to."""

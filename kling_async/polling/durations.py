@@ -71,13 +71,19 @@ class Table:
         """Tasks that were watched up to this bin, less those whose watching began in it."""
         self._part = [0.0] * _BINS
         """Seconds of watching inside of the bin, of those that `_moved` counts."""
-        self.seen = 0.0
+        self.seen: float = 0.0
         """Weight of all ended tasks."""
         self._news = 0.0
-        self.version = self._leaning = 0
+        self.version: int = 0
+        """How often it was worked out."""
+        self._leaning = 0
         self.past: Sequence[float] = ()
         self._sum: Sequence[float] = ()
-        self.median = self.first = self.early = self.late = 0.0
+        self.first: float = 0.0
+        """The age by which one in a hundred has ended; `early` is that of one in ten, `late` of 95 in a hundred."""
+        self.early: float = 0.0
+        self.median: float = 0.0
+        self.late: float = 0.0
         self._work_out()
 
     def watched(self, start: float, end: float, count: float = 1.0) -> None:
@@ -144,7 +150,8 @@ class Table:
             if not 0 <= at < _BINS:
                 raise ValueError(name)
             ends[at], moved[at], part[at] = (_finite(each) for each in row)
-        self._ends, self._moved, self._part, self.seen = ends, moved, part, max(0.0, _finite(data["seen"]))
+        self._ends, self._moved, self._part = ends, moved, part
+        self.seen = max(0.0, _finite(data["seen"]))
         self._work_out()
 
     def _point(self, age: float) -> tuple[float, float]:
