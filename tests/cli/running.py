@@ -10,7 +10,11 @@ import attrs
 
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY, Emulator
 
-ENTRY = "import sys; from kling_async.cli import main; sys.exit(main())"
+# A background job of a plain shell starts with Ctrl-C ignored, and so would everything it starts in turn.
+ENTRY = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from kling_async.cli import main; sys.exit(main())"
+)
 
 
 @attrs.frozen
