@@ -64,3 +64,12 @@ def bench(s: nox.Session) -> None:
     """Print the tables of the benchmarks; compare ratios inside one table only."""
     for name in s.posargs or ("overhead", "memory", "imports", "pages", "uploads", "downloads"):
         s.run("python", f"benchmarks/{name}.py")
+
+
+@session(uv_groups=["bench"], uv_extras=["emulator"])
+def bench_polling(s: nox.Session) -> None:
+    """Follow tasks beside peers, and many handles beside plain loops; takes some minutes."""
+    s.run_install("uv", "pip", "install", "--quiet", "httpx", "runwayml", "replicate", "fal-client")
+    s.run("python", "benchmarks/polling_simulation.py")
+    s.run("python", "benchmarks/polling.py", *s.posargs)
+    s.run("python", "benchmarks/handles.py")

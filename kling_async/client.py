@@ -8,7 +8,7 @@ import logging
 import os
 import random
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Container, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,12 @@ from .handle import TaskHandle, TaskRef, as_completed
 from .media.downloads import Downloader
 from .models import Task
 from .options import Downloads, Polling, Retry, Validation, validation
+from .polling import memory
+from .polling.durations import Durations
 from .polling.lookup import find
-from .polling.schedule import PlainSchedule
 from .polling.watcher import Watcher
-from .protocol.call import Call
-from .protocol.endpoint import TaskSpec
+from .protocol.call import Call, Json
+from .protocol.endpoint import Overview, TaskSpec
 from .submitting.submit import new_id, submit
 from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
 from .transport.engine import Engine
@@ -55,6 +56,8 @@ class _Inside:
     random: random.Random
     validate: Validation
     watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher])
+    remembered: dict[str, Any] | None = None
+    """What the memory of durations held when it was first needed."""
 
     def check(self, request: object, /) -> None:
         """Look into the capability map, unless told not to."""
@@ -85,7 +88,8 @@ class _Inside:
         external, call = row.create(request, new_id)
         task = await submit(self.engine, row.name, external, call)
         born = asyncio.get_running_loop().time()
-        return TaskHandle(row.name, self, task=task, external_task_id=external, born=born)
+        self._watcher(row.name).made(task, born)
+        return TaskHandle(row.name, self, task=task, external_task_id=external, born=born, kind=row.kind(request))
 
     def find(
         self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /
@@ -109,25 +113,51 @@ class _Inside:
     async def refresh(self, handle: TaskHandle[Any], /) -> None:
         handle.push(await find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id))
 
+    def eta(self, handle: TaskHandle[Any], /) -> float | None:
+        return self._watcher(handle.endpoint).eta(handle)
+
     async def close(self) -> None:
         await self.engine.close()
         error = ClientClosed("the client was closed while this task was awaited; the task goes on")
         await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
+        if self.polling.memory is not None and self.remembered is not None:
+            learned = {name: watcher.debts.durations.dump() for name, watcher in self.watchers.items()}
+            await asyncio.to_thread(memory.write, self.polling.memory, {**self.remembered, **learned})
 
     def _watcher(self, endpoint: str) -> Watcher:
         watcher = self.watchers.get(endpoint)
         if watcher is None:
-            schedule = PlainSchedule(self.polling, self.random)
             row = ROWS[endpoint]
-            watcher = Watcher(
-                endpoint, row.pool, self._ask, schedule=schedule, polling=self.polling, random=self.random
-            )
+            durations = Durations(row.pool)
+            if self.polling.memory is not None:
+                if self.remembered is None:
+                    self.remembered = memory.read(self.polling.memory)
+                if endpoint in self.remembered:
+                    memory.recall(durations, self.remembered[endpoint], endpoint)
+            vendor = _Questions(self.engine, row)
+            watcher = Watcher(endpoint, vendor, durations=durations, polling=self.polling, random=self.random)
+            watcher.debts.curious = is_loopback(self.engine.http.base)  # an emulator's tasks may take no time at all
             self.watchers[endpoint] = watcher
         return watcher
 
-    def _ask(self, handle: TaskHandle[Any]) -> Awaitable[Task[Any]]:
-        # The watcher has a schedule of its own for failures; repeating below it would be a retry inside a retry.
-        return find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id, retry=False)
+
+@attrs.frozen(eq=False)
+class _Questions:
+    """What a watcher asks about one endpoint."""
+
+    # The watcher has rules of its own for failures; repeating below it would be a retry inside a retry.
+
+    engine: Engine
+    row: TaskSpec[..., Any, Any]
+
+    async def one(self, handle: TaskHandle[Any], /) -> Task[Any]:
+        return await find(self.engine, self.row, handle.id, handle.external_task_id, retry=False)
+
+    async def page(self, number: int, size: int, wanted: Container[str], /) -> Overview:
+        return await self.engine.send(self.row.overview(number, size, wanted), retry=False)
+
+    def read(self, data: Json, /) -> Task[Any]:
+        return self.row.read(data)
 
 
 class KlingClient:

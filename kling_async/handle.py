@@ -23,8 +23,8 @@ __all__ = ["TaskHandle", "TaskRef"]
 
 R = TypeVar("R")
 
-Listener: TypeAlias = Callable[[Exception | None], None]
-"""Called at every change with None, or with the error that ends the watching."""
+Listener: TypeAlias = "Callable[[Exception | None], None] | asyncio.Future[None]"
+"""Called at every change with None, or with the error that ends the watching. A future hears of the end only."""
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +94,10 @@ class Keeper(Protocol):
         """Ask once, now, and push the answer."""
         ...
 
+    def eta(self, handle: TaskHandle[Any], /) -> float | None:
+        """Seconds that a pending task goes on for in half of all cases; None if its age is not known."""
+        ...
+
 
 class TaskHandle(Generic[R]):
     """
@@ -114,6 +118,8 @@ class TaskHandle(Generic[R]):
         "_task",
         "born",
         "endpoint",
+        "kind",
+        "place",
     )
 
     def __init__(
@@ -125,6 +131,7 @@ class TaskHandle(Generic[R]):
         task_id: str | None = None,
         external_task_id: str | None = None,
         born: float | None = None,
+        kind: tuple[str, ...] = (),
     ) -> None:
         """Handles are made by the client: by a call, by `submit`, or by `attach`."""
         self.endpoint: str = endpoint
@@ -134,10 +141,14 @@ class TaskHandle(Generic[R]):
         self._id = task.id if task else task_id
         # The snapshot's own text where it has one: two equal texts for each of thousands of handles would be a waste.
         self._external_task_id = (task.external_task_id if task else None) or external_task_id
-        self._listeners: list[Listener] | None = None
+        self._listeners: Listener | tuple[Listener, ...] = ()  # mostly one, and a tuple has a price
         self._lost: TaskLost | None = None
         self.born: float | None = born
-        """The loop's time when the task was made, or first asked for; what its age counts from."""
+        """The loop's time when the task was made, as far as known; what its age counts from."""
+        self.kind: tuple[str, ...] = kind
+        """What its duration depends on, in the words of its endpoint."""
+        self.place: Any = None
+        """The keeper's own note of where it watches this handle, or of what it knew when it ceased to."""
 
     @property
     def id(self) -> str | None:
@@ -170,6 +181,15 @@ class TaskHandle(Generic[R]):
         return self._task
 
     @property
+    def eta(self) -> float | None:
+        """
+        Seconds that the task still takes in half of all cases, learned from others of its kind; no request.
+
+        0.0 once it was seen to end, None where its age is not known yet (attached handles).
+        """
+        return 0.0 if self.done else self._keeper.eta(self)
+
+    @property
     def ref(self) -> TaskRef:
         """Plain data to store or send; `kling.attach(ref)` makes a handle of it again."""
         return TaskRef(
@@ -198,13 +218,23 @@ class TaskHandle(Generic[R]):
         `AuthenticationError`, `AccountError`, `PermissionDenied` or `IPNotAllowed` when the vendor will not say.
         Trouble that may pass (a 5xx, a cut connection, a rate limit) is waited out and never raised.
         """
-        if timeout is None:
-            return await self._end()
+        # One coroutine, one future and nothing else: there may be a hundred thousand of them.
+        if timeout is not None:
+            return await self._wait(timeout)
+        if not self.done:
+            try:
+                await self._listening()
+            except BaseException:
+                self._sweep()
+                raise
+        return succeeded(cast("Task[R | None]", self._task))
+
+    async def _wait(self, timeout: float) -> Task[R]:
         _check_timeout(timeout)
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
-                return await self._end()
+                return await self.wait()
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -259,17 +289,38 @@ class TaskHandle(Generic[R]):
         """Call *listener* at every change from now on. For the client's own rooms; users take `updates`."""
         if not self.done:
             self._keeper.watch(self)  # first, because a closed client raises here
-        if self._listeners is None:
-            self._listeners = []
-        self._listeners.append(listener)
+        self._listeners = (*self._heard(), listener) if self._listeners else listener
 
     def unlisten(self, listener: Listener) -> None:
         """Stop calling *listener*. With the last one gone, nobody asks the vendor any more."""
-        if self._listeners and listener in self._listeners:
-            self._listeners.remove(listener)
-            if not self._listeners:
-                self._listeners = None
-                self._keeper.unwatch(self)
+        if listener in self._heard():
+            self._keep(tuple(each for each in self._heard() if each is not listener))
+
+    def _heard(self) -> tuple[Listener, ...]:
+        listeners = self._listeners
+        if callable(listeners) or isinstance(listeners, asyncio.Future):
+            return (listeners,)
+        return listeners
+
+    def _keep(self, listeners: tuple[Listener, ...]) -> None:
+        self._listeners = listeners[0] if len(listeners) == 1 else listeners
+        if not listeners:
+            self._keeper.unwatch(self)
+
+    def _listening(self) -> asyncio.Future[None]:
+        """A future of the end, which is among the listeners until then."""
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._lost is not None:
+            end.set_exception(_own(self._lost))
+        else:
+            self.listen(end)
+        return end
+
+    def _sweep(self) -> None:
+        """Forget futures that are over: their waiters were told, or cancelled."""
+        left = tuple(each for each in self._heard() if not _over(each))
+        if len(left) < len(self._heard()):
+            self._keep(left)
 
     def push(self, task: Task[R | None]) -> None:
         """Take a snapshot in. Late or repeated news change nothing, and nothing follows a final status."""
@@ -279,8 +330,9 @@ class TaskHandle(Generic[R]):
                 self._task = task  # nobody needs waking, but the links in it may be fresh
             return
         if known is not None:
-            older = bool(known.updated_ms and task.updated_ms and task.updated_ms < known.updated_ms)
-            if (older and not task.status.final) or task == known:  # an end counts, whatever clock it was told by
+            if not task.status.final and _late(task, known):  # an end counts, whatever clock it was told by
+                return
+            if task == known:
                 return
         self._task, self._id, self._lost = task, task.id, None
         self._external_task_id = task.external_task_id or self._external_task_id
@@ -293,32 +345,28 @@ class TaskHandle(Generic[R]):
         self._tell(error)
 
     def _tell(self, error: Exception | None) -> None:
-        for listener in tuple(self._listeners or ()):
-            listener(error)
+        for listener in self._heard():
+            if callable(listener):
+                listener(error)
+            elif listener.done():
+                pass  # its waiter was cancelled, and has not come round to leave
+            elif error is not None:
+                listener.set_exception(_own(error))
+            elif self.done:
+                listener.set_result(None)
+        if error is not None or self.done:
+            self._sweep()
 
-    async def _end(self) -> Task[R]:
-        while self._task is None or not self._task.status.final:
-            if self._lost is not None:
-                raise _own(self._lost)
-            await self._change()
-        return succeeded(self._task)
 
-    async def _change(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
+def _over(listener: Listener) -> bool:
+    return isinstance(listener, asyncio.Future) and listener.done()
 
-        def listen(error: Exception | None) -> None:
-            if waiter.done():
-                return
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(_own(error))
 
-        self.listen(listen)
-        try:
-            await waiter
-        finally:
-            self.unlisten(listen)
+def _late(task: Task[Any], known: Task[Any]) -> bool:
+    """Whether a snapshot is from before the one that is known."""
+    if known.updated_ms and task.updated_ms and task.updated_ms != known.updated_ms:
+        return task.updated_ms < known.updated_ms
+    return task.status is TaskStatus.SUBMITTED and known.status is not TaskStatus.SUBMITTED
 
 
 def _check_timeout(timeout: object) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 import attrs
@@ -40,6 +42,25 @@ def _seconds(instance: object, field: attrs.Attribute[Any], value: object) -> No
         return
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise InvalidRequest(_named(instance, field), "must be a number of seconds above zero", value)
+
+
+def _ratio(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise InvalidRequest(_named(instance, field), "must be a number above zero", value)
+
+
+def _path(value: str | os.PathLike[str] | None) -> Path | None:
+    try:
+        return None if value is None else Path(value)
+    except TypeError:
+        raise InvalidRequest("Polling.memory", "must be the path of a file", value) from None
+
+
+def _switch(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidRequest(_named(instance, field), "must be True or False", value)
 
 
 def _named(instance: object, field: attrs.Attribute[Any]) -> str:
@@ -101,7 +122,21 @@ class Polling:
     """How tasks that somebody waits for are followed. Queries are free."""
 
     max_lag: float | None = attrs.field(default=None, validator=_seconds)
-    """Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers."""
+    """
+    Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers.
+
+    Without it a task is looked at when its end is likely; once it was looked at, again within a fifth of its age.
+    """
+    requests_per_task: float | None = attrs.field(default=None, validator=_ratio)
+    """
+    How many requests the following of a task may cost on average; fewer make for later news, more for earlier.
+
+    What one minute without a look forces comes on top.
+    """
+    list_pages: bool = attrs.field(default=True, validator=_switch)
+    """Whether the pages of the list may be asked for, of which one tells about up to 500 tasks."""
+    memory: Path | None = attrs.field(default=None, converter=_path)
+    """A file that keeps the durations learned; read at the first task, written when the client is closed."""
     patience: float = attrs.field(default=60.0, validator=_seconds)
     """Seconds for which the vendor may deny a task before it counts as lost."""
 

@@ -177,7 +177,7 @@ async def test_minutes_of_waiting_take_no_time_in_a_test() -> None:
     assert task.created_at is not None
     took = (task.updated_at - task.created_at).total_seconds()
     assert took > 30
-    assert took - 1 <= waited <= took + 60  # a busy machine lets the jumping clock run ahead of the sockets
+    assert took - 1 <= waited <= took * 1.2 + 1
 
 
 async def test_closing_leaves_no_task_behind_and_wakes_who_waits() -> None:

@@ -21,13 +21,13 @@ WORDS = {TaskStatus.SUCCEED: "done", TaskStatus.UNKNOWN: "waiting"}
 
 async def follow(handle: TaskHandle[Any], name: str, told: Progress, timeout: float | None = None) -> Task[Any]:
     """Wait for the end and tell every change. Raises what `TaskHandle.wait` raises."""
-    told.state(name, WORDS.get(handle.status, handle.status))
+    told.state(name, WORDS.get(handle.status, handle.status), handle.eta)
     limit = asyncio.timeout(timeout)
     try:
         async with limit, aclosing(handle.updates()) as updates:
             async for snapshot in updates:
                 if not snapshot.status.final or snapshot.status is TaskStatus.FAILED:
-                    told.state(name, WORDS.get(snapshot.status, snapshot.status))
+                    told.state(name, WORDS.get(snapshot.status, snapshot.status), handle.eta)
         return await handle
     except TimeoutError:
         told.state(name, "stopped")

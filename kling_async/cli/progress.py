@@ -38,8 +38,8 @@ _MB: Final = 1_000_000
 class Progress(Protocol):
     """Takes states as they change."""
 
-    def state(self, name: str, state: str) -> None:
-        """*name* is now in *state*; a state of `FINISHED` ends it."""
+    def state(self, name: str, state: str, eta: float | None = None) -> None:
+        """*name* is now in *state*; a state of `FINISHED` ends it. *eta*: the seconds that are likely to be left."""
         ...
 
     def event(self, event: Event) -> None:
@@ -74,7 +74,7 @@ def progress(shell: Shell) -> Generator[Progress]:
 class Silent:
     """Says nothing."""
 
-    def state(self, name: str, state: str) -> None:
+    def state(self, name: str, state: str, eta: float | None = None) -> None:
         """Do nothing."""
 
     def event(self, event: Event) -> None:
@@ -89,12 +89,13 @@ class Lines:
     _began: dict[str, float] = attrs.field(factory=dict[str, float], init=False)
     _last: dict[str, str] = attrs.field(factory=dict[str, str], init=False)
 
-    def state(self, name: str, state: str) -> None:
+    def state(self, name: str, state: str, eta: float | None = None) -> None:
         """Print a line if the state is another one."""
         began = self._began.setdefault(name, time.monotonic())
         if self._last.get(name) != state:
             self._last[name] = state
-            self.shell.note(f"{name}: {state} ({time.monotonic() - began:.1f} s)", style="default")
+            left = f", about {_span(eta)} left" if eta else ""
+            self.shell.note(f"{name}: {state} ({time.monotonic() - began:.1f} s{left})", style="default")
 
     def event(self, event: Event) -> None:
         """Print a line where a download broke and goes on."""
@@ -109,10 +110,13 @@ class Bars:
     rich: RichProgress
     _rows: dict[str, TaskID] = attrs.field(factory=dict[str, TaskID], init=False)
 
-    def state(self, name: str, state: str) -> None:
+    def state(self, name: str, state: str, eta: float | None = None) -> None:
         """Move the row of *name*."""
         if name not in self._rows:
-            self._rows[name] = self.rich.add_task(plain(name), total=None, state="", colour="default")
+            self._rows[name] = self.rich.add_task(plain(name), total=None, state="", colour="default", ends=None)
+        row = self._rows[name]
+        elapsed = next((task.elapsed or 0.0 for task in self.rich.tasks if task.id == row), 0.0)
+        self.rich.update(row, ends=elapsed + eta if eta else None)
         colour = FINISHED.get(state, "default")
         self.rich.update(self._rows[name], state=plain(state), colour=colour)
         if state in FINISHED:
@@ -143,8 +147,14 @@ class _State(ProgressColumn):
 
 class _Time(ProgressColumn):
     def render(self, task: RichTask) -> Text:
-        minutes, seconds = divmod(task.finished_time or task.elapsed or 0.0, 60)
-        return Text(f"{minutes:.0f}:{seconds:04.1f}" if minutes else f"{seconds:.1f} s", style="dim", justify="right")
+        ends, spent = task.fields["ends"], task.finished_time or task.elapsed or 0.0
+        likely = f" of about {_span(ends)}" if ends and ends > spent else ""
+        return Text(_span(spent, digits=1) + likely, style="dim", justify="right")
+
+
+def _span(seconds: float, digits: int = 0) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f}:{rest:0{3 + digits if digits else 2}.{digits}f}" if minutes else f"{rest:.{digits}f} s"
 
 
 def _rich(shell: Shell) -> RichProgress:

@@ -96,6 +96,35 @@ class Picked(NamedTuple, Generic[R]):
     """How many the page had in all; fewer than asked for means that it is the last."""
 
 
+class Glimpse(NamedTuple):
+    """A row of a list, not read yet; `TaskSpec.read` makes its `data` a task."""
+
+    row: int
+    """Its place on the page, from 0."""
+    key: str
+    """Which of the wanted ids it has."""
+    status: TaskStatus
+    created_ms: int | None
+    updated_ms: int | None
+    data: Json
+
+
+class Overview(NamedTuple):
+    """What a page of the list tells without being read."""
+
+    rows: int
+    wanted: tuple[Glimpse, ...]
+    ordered: bool
+    """Whether the newest comes first, as far as this page shows."""
+    ended: tuple[tuple[int, float], ...]
+    """
+    Of other tasks that have ended, when they did (Unix milliseconds) and after how many seconds; only of those older
+    than every pending one of the page, because among the newest the short ones are over first.
+    """
+    latest_ms: int | None
+    """The latest moment that any row names."""
+
+
 class TaskSpec(Generic[P, Q, R]):
     """One kind of task. Pure: its methods describe calls and read answers."""
 
@@ -122,9 +151,19 @@ class TaskSpec(Generic[P, Q, R]):
         """Tasks on a page at most."""
         self.name: str = path
         """Resource and attribute, for instance `"videos.text_to_video"`."""
+        self._kinds: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.path}>"
+
+    def kind(self, request: Q) -> tuple[str, ...]:
+        """What a task's duration depends on besides the endpoint, from coarse to fine; opaque to all others."""
+        given = [getattr(request, name, None) for name in ("model_name", "mode")]
+        amount = getattr(request, "duration", None) or getattr(request, "n", None)
+        kind = tuple("" if value is None else str(value) for value in (*given, amount))
+        while kind and not kind[-1]:
+            kind = kind[:-1]
+        return self._kinds.setdefault(kind, kind)  # one for all of the many handles that have it
 
     def create(self, request: Q, new_id: Callable[[], str]) -> tuple[str, Call[Task[R | None]]]:
         """The call that makes a task, and the external id it carries: the request's own, else a new one."""
@@ -168,7 +207,37 @@ class TaskSpec(Generic[P, Q, R]):
 
     def _pick(self, wanted: Container[str], data: Json) -> Picked[R]:
         rows = self._rows(data)
-        return Picked(tuple(self.read(row) for row in rows if _ids(row, wanted)), len(rows))
+        picked = (row for row in rows if isinstance(row, dict) and _wanted_id(row, wanted) is not None)
+        return Picked(tuple(self.read(row) for row in picked), len(rows))
+
+    def overview(self, number: int, size: int, wanted: Container[str]) -> Call[Overview]:
+        """The call that asks for a page and makes no tasks of its rows: those *wanted* can be read if need be."""
+        call = self.page(number, size)
+        return Call(method="GET", path=call.path, query=call.query, read=partial(self._overview, wanted))
+
+    def _overview(self, wanted: Container[str], data: Json) -> Overview:
+        rows = self._rows(data)
+        ours = list[Glimpse]()
+        ended = list[tuple[int, float]]()
+        ordered, before, latest = True, _ENDLESS, 0
+        for index, row in enumerate(rows):
+            if not isinstance(row, dict):
+                continue
+            word = row.get("task_status")
+            status = TaskStatus(word) if isinstance(word, str) else TaskStatus.UNKNOWN
+            created, updated = milliseconds(row.get("created_at")), milliseconds(row.get("updated_at"))
+            if created is not None:
+                ordered, before = ordered and created <= before, created
+            latest = max(latest, created or 0, updated or 0)
+            final = status in _FINAL
+            if not final:
+                ended.clear()
+            key = _wanted_id(row, wanted)
+            if key is not None:
+                ours.append(Glimpse(index, key, status, created, updated, row))
+            elif final and created is not None and updated is not None and updated > created:
+                ended.append((updated, (updated - created) / 1000))
+        return Overview(len(rows), tuple(ours), ordered, tuple(ended), latest or None)
 
     def read(self, data: Json) -> Task[R | None]:
         """One task object, bare or as an array of one. Raises `ResponseError` where it lacks an id or a status."""
@@ -210,6 +279,7 @@ class TaskSpec(Generic[P, Q, R]):
         info, balance, message = row.get("task_info"), row.get("final_balance_deduction"), row.get("task_status_msg")
         external = info.get("external_task_id") if isinstance(info, dict) else None
         brief = len(row) == _BRIEF and not status.final
+        created, updated = milliseconds(row.get("created_at")), milliseconds(row.get("updated_at"))
         task: Task[R | None] = Task(
             id=task_id,
             status=status,
@@ -217,8 +287,8 @@ class TaskSpec(Generic[P, Q, R]):
             endpoint=self.name,
             external_task_id=external if isinstance(external, str) and external else None,
             message=message if isinstance(message, str) else "",
-            created_ms=milliseconds(row.get("created_at")),
-            updated_ms=milliseconds(row.get("updated_at")),
+            created_ms=created,
+            updated_ms=created if updated == created else updated,  # one number for both, as long as a task is new
             units=decimal(row.get("final_unit_deduction")),
             balance=_balance(balance) if isinstance(balance, dict) else None,
             raw=row if status.final else _as_created if brief else dumps(row),
@@ -240,6 +310,13 @@ class TaskEndpoint(TaskSpec[P, Q, R]):
         return self if resource is None else TaskMethod(self, resource.backend)
 
 
+def status_word(task: Task[Any]) -> str:
+    """How the vendor wrote the status of a task."""
+    return shown(task.raw.get("task_status"))
+
+
+_ENDLESS: Final = 1 << 63
+_FINAL: Final = frozenset(status for status in TaskStatus if status.final)
 _BRIEF: Final = 5
 """Fields of an answer that the snapshot's own fields may tell in full."""
 
@@ -255,15 +332,16 @@ def _as_created(task: Task[Any]) -> Mapping[str, object]:
     }
 
 
-def _ids(row: Json, wanted: Container[str]) -> bool:
-    """Whether a row that was not read yet is one of those wanted."""
-    if not isinstance(row, dict):
-        return False
-    if str(row.get("task_id")) in wanted:
-        return True
+def _wanted_id(row: Mapping[str, Json], wanted: Container[str]) -> str | None:
+    """Which of the ids of a row that was not read yet is wanted."""
+    task_id = row.get("task_id")
+    if type(task_id) is not str:
+        task_id = str(task_id)
+    if task_id in wanted:
+        return task_id
     info = row.get("task_info")
     external = info.get("external_task_id") if isinstance(info, dict) else None
-    return isinstance(external, str) and external in wanted
+    return external if isinstance(external, str) and external in wanted else None
 
 
 def _is_id(value: object) -> bool:
