@@ -335,7 +335,7 @@ class Debts(Generic[T]):
         """Give some of a block's tasks a block of their own."""
         if len(items) == len(block.items):
             return block
-        part = attrs.evolve(block, items=list(items))
+        part = attrs.evolve(block, items=list(items), asked=False)  # no question knows of it
         apart = set(items)
         block.items[:] = [item for item in block.items if item not in apart]
         for item in items:
