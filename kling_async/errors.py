@@ -149,6 +149,8 @@ class InvalidRequest(KlingError, ValueError):
 class ConnectionFailed(KlingError):
     """The vendor could not be reached, or the connection broke."""
 
+    retryable: bool = True
+    """False where the certificate was not accepted: something between here and the vendor is not the vendor."""
     may_have_been_created: bool = False
     """True where bytes had left already, so that a create may have gone through."""
 

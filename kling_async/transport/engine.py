@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import attrs
@@ -31,7 +32,7 @@ _ASKED = 120.0  # seconds of a Retry-After that are honoured; nobody means to wa
 
 def may_pass(error: BaseException) -> bool:
     """Whether asking again later can help: a 5xx, a rate limit, a broken connection, an unreadable answer."""
-    return (isinstance(error, ApiError) and error.retryable) or isinstance(error, ConnectionFailed | ResponseError)
+    return (isinstance(error, ApiError | ConnectionFailed) and error.retryable) or isinstance(error, ResponseError)
 
 
 def asked_pause(error: BaseException | None) -> float | None:
@@ -66,9 +67,9 @@ class Engine:
             first = error
         return await self._again(call, first)
 
-    async def attempt(self, call: Call[T]) -> T:
-        """Send once."""
-        answer = await self.http.exchange(call, self.authorizer.current or await self.authorizer.renew())
+    async def attempt(self, call: Call[T], *, leaving: Callable[[], None] | None = None) -> T:
+        """Send once; *leaving* is called just before the vendor can have understood the call."""
+        answer = await self.http.exchange(call, self.authorizer.current or await self.authorizer.renew(), leaving)
         failure: KlingError
         try:
             return call.read(unwrap(answer, self.authorizer.mask))

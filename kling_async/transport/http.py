@@ -21,6 +21,7 @@ from ..protocol.call import Answer
 from .uploads import Upload, Uploads
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..protocol.call import Call
@@ -84,19 +85,23 @@ class HTTP:
             await session.close()
         await self._uploads.close()
 
-    async def exchange(self, call: Call[Any], bearer: Secret) -> Answer:
+    async def exchange(self, call: Call[Any], bearer: Secret, leaving: Callable[[], None] | None = None) -> Answer:
         """
         Send once and return whatever came back, whole or not; `ConnectionFailed` or `RequestTimeout` if nothing.
 
         The time for a body of several megabytes counts anew with every piece of it that the connection takes, and once
         more for the answer: a slow line is no reason to give up, a line on which nothing moves is. Waiting for a turn,
         or for the own disk, is not counted. A `CancelledError` says in `may_have_been_created` that all of the call may
-        have left; one without it was raised before.
+        have left; one without it was raised before. *leaving* is called just before the vendor can have understood it.
         """
         self._opened()
         body = None if call.body is None else await self._uploads.prepared(call.body)
         if not isinstance(body, Upload):
+            if leaving is not None:
+                leaving()
             return await self._exchanged(call, bearer, body, self.timeout)
+        if leaving is not None:
+            body.on_whole = leaving
         try:
             async with self._uploads.under_way(body, self.timeout.total):
                 return await self._exchanged(call, bearer, body, _without_total(self.timeout))
@@ -185,7 +190,9 @@ class HTTP:
             told = f"nothing moved for too long{when}" if when else "no answer in time"
             return RequestTimeout(f"{told}: {where}", may_have_been_created=whole)
         if isinstance(trouble, aiohttp.ClientConnectorError):
-            return ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
+            unreached = ConnectionFailed(f"the vendor cannot be reached: {where}: {words}")
+            unreached.retryable = not isinstance(trouble, aiohttp.ClientConnectorCertificateError)
+            return unreached
         return ConnectionFailed(f"the connection broke{when}: {where}: {kind}: {words}", may_have_been_created=whole)
 
 

@@ -56,6 +56,8 @@ class Upload(aiohttp.Payload):
         self._parts, self._threads = parts, threads
         self.whole: bool = False
         """Whether the last piece was given to a connection. Before that nobody can have understood the body."""
+        self.on_whole: Callable[[], None] = _nothing
+        """Called when it is."""
         self.trouble: InvalidRequest | None = None
         """Why the body cannot be sent, where the reason is one of its files."""
         self.on_progress: Callable[[], None] = _nothing
@@ -92,7 +94,9 @@ class Upload(aiohttp.Payload):
                         self.on_progress()
                         for piece in _pieces(part, block):
                             left -= len(piece)
-                            self.whole = self.whole or not left
+                            if not left and not self.whole:
+                                self.whole = True
+                                self.on_whole()
                             await writer.write(piece)
                             self.on_progress()
                             await asyncio.sleep(0)  # a fast line never makes anybody wait, and the others want a turn
