@@ -1,0 +1,136 @@
+"""How many slots there are, learned from what the vendor accepts and refuses. Pure: times and events in, decisions out.
+
+Until the first refusal the tasks under way grow by half per round trip. What was held then is the ceiling; each slot
+that comes free below it is filled. At times one task is sent above it, as a probe; where that is accepted two follow,
+then four: so a limit that was raised is found within seconds. A refused task lowers the ceiling to what was held.
+A refusal costs a request, so probes are rare: one per thirty tasks that end, and one per median duration at least.
+
+A ceiling a little above the vendor's limit is no fault: a slot is free there before its end was noticed here. So there
+is no slow drift upwards either: in benchmarks/submit_simulation.py it gains nothing on top of such probes.
+
+Of a limit that the user gave nothing is ever sent above it; a refusal below it is learned from all the same.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Final
+
+ENDLESS: Final = math.inf
+
+_START, _AT_ONCE = 2, 8
+"""While nothing is known: weight that may be under way at first, and tasks at any time."""
+_LONGEST_PAUSE: Final = 30.0
+_GAP: Final = 2.0
+"""Seconds between the first two probes; they double with each refusal."""
+_SETTLE: Final = 1.0
+"""Seconds from probes that were accepted to the next."""
+_SPACING: Final = 30
+"""Tasks that end between two probes."""
+_HANDFUL: Final = 4
+"""The part of what is held, one in so many, that is sent as probes at once."""
+_STEP: Final = 1.03
+"""What one task can move the median by."""
+
+
+class Ceiling:
+    """What is held and under way in one pool, and what may be sent."""
+
+    def __init__(self, limit: int | None, *, median: float, chance: random.Random) -> None:
+        self.limit: float = ENDLESS if limit is None else limit
+        """Given by the user; never exceeded by what is sent."""
+        self.learned: float = ENDLESS
+        """Endless until the first refusal."""
+        self.held: int = 0
+        """Weight that was accepted and not seen to end."""
+        self.away: int = 0
+        """Weight that was sent and not answered."""
+        self._flights = 0
+        """Tasks that were sent and not answered."""
+        self._median = median
+        """Seconds a task holds its slots for, in one half of all cases."""
+        self._chance = chance
+        self._rest = -math.inf
+        """Nothing is sent before."""
+        self._refusals = 0
+        """In a row."""
+        self._next_probe = -math.inf
+        self._gap = _GAP
+        self._handful = 1
+        """Weight that may be sent as probes at one time."""
+        self._probing = 0
+
+    @property
+    def used(self) -> int:
+        """Weight that may take slots at the vendor's."""
+        return self.held + self.away
+
+    def fits(self, weight: int) -> bool:
+        """Whether a task of that weight may be sent as far as the slots go."""
+        used = self.used
+        if used + weight > self.limit:
+            return False
+        if not used or self.limit <= self.learned < ENDLESS:
+            return True  # a ceiling that is too low for a wide task must not keep it for ever
+        if self.learned < ENDLESS:
+            return used + weight <= self.learned
+        if self.limit < ENDLESS or not self._flights:
+            return True
+        return self._flights < _AT_ONCE and self.away + weight <= max(_START, self.held / 2)
+
+    def rests_until(self) -> float:
+        """The time before which nothing is to be sent."""
+        return self._rest
+
+    def probe_at(self, weight: int) -> float | None:
+        """When a task that does not fit may be sent as a probe; None if not before something happens."""
+        if self.learned == ENDLESS or self.used + weight > self.limit:
+            return None
+        if self._probing and self._probing + weight > self._handful:
+            return None
+        return self._next_probe
+
+    def sent(self, weight: int, *, probe: bool) -> None:
+        """A task is under way."""
+        self._flights += 1
+        self.away += weight
+        self._probing += weight * probe
+
+    def accepted(self, weight: int, now: float, *, probe: bool) -> None:
+        """A task that was under way holds its slots."""
+        self.returned(weight, probe=probe)
+        self.held += weight
+        self._refusals = 0
+        if self.learned == ENDLESS:
+            return
+        self.learned = max(self.learned, self.held)
+        if probe and not self._probing and now >= self._next_probe:  # all of the handful
+            self._handful = max(1, min(2 * self._handful, self.held // _HANDFUL))
+            self._gap = _GAP
+            self._next_probe = now + _SETTLE
+
+    def refused(self, weight: int, now: float, *, probe: bool) -> None:
+        """A task that was under way was refused for want of slots."""
+        self.returned(weight, probe=probe)
+        if not probe or self.learned == ENDLESS:
+            # Of a wide task it is known that so much did not go; one slot less might have.
+            self.learned = max(1, min(self.learned, self.held + weight - 1))
+        self._rest = now + min(_LONGEST_PAUSE, self._median / 4, 2.0**self._refusals)
+        self._refusals += 1
+        self._handful = 1
+        self._gap = min(2 * self._gap, self._median * min(1.0, _SPACING / max(1, self.held)))
+        self._next_probe = now + self._gap * self._chance.uniform(0.75, 1.25)
+
+    def returned(self, weight: int, *, probe: bool) -> None:
+        """A task that was under way was not made, for a reason that says nothing about slots."""
+        self._flights -= 1
+        self.away -= weight
+        self._probing -= weight * probe
+
+    def freed(self, weight: int, now: float, held_for: float | None) -> None:
+        """A task was seen to end, which is a reason to send at once."""
+        self.held -= weight
+        self._rest = now
+        if held_for is not None:
+            self._median *= _STEP if held_for > self._median else 1 / _STEP

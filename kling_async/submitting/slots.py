@@ -1,0 +1,262 @@
+"""The ledger of one process: gives the time to the pools, and wakes those whose turn it is.
+
+One timer per pool at most, and no task; of whoever waits there is a future and an entry in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, get_args
+
+import attrs
+
+from ..errors import InvalidRequest, SlotsUnavailable
+from ..protocol.endpoint import Pool
+from .ceiling import ENDLESS, Ceiling
+from .ledger import Priority, Slots
+from .pool import Claim, SlotPool, Stand
+from .queue import Queue
+
+_MEDIANS: Final[Mapping[Pool, float]] = {"video": 120.0, "image": 20.0, "try_on": 20.0, "other": 30.0}
+"""Seconds that a task is believed to take before any was seen to end."""
+_FEW: Final = 64
+"""Outdated deadlines that are not worth a clean-up."""
+
+
+@attrs.define(eq=False)
+class LocalHold(Claim):
+    """A task's slots in this process's ledger."""
+
+    counter: _Counter = attrs.field(repr=False)
+    timeout: float | None = None
+    deadline: float | None = None
+    """When the timeout is over, on the loop's clock."""
+    future: asyncio.Future[None] | None = attrs.field(default=None, init=False, repr=False)
+    """Of whoever waits."""
+
+    def accepted(self) -> None:
+        """Tell that the task was made; it goes on to hold its slots."""
+        self.counter.accepted(self)
+
+    async def refused(self) -> None:
+        """Tell of a 1303, and return when the task may be sent again."""
+        await self.counter.refused(self)
+
+    def release(self) -> None:
+        """Tell that the task was seen to end, or was certainly not made. May be called again, which changes nothing."""
+        self.counter.release(self)
+
+
+@attrs.frozen(kw_only=True)
+class Listeners:
+    """Whom to tell. Called between other work, so they must be quick; what they raise goes to whoever caused it."""
+
+    waits: Callable[[Pool, int, int], None] = attrs.field(default=lambda _pool, _weight, _queued: None)
+    """A task must wait: its pool, its weight, how many wait now."""
+    queue: Callable[[Pool, bool], None] = attrs.field(default=lambda _pool, _exists: None)
+    """A queue begins or ends to exist. While it exists tasks that nobody awaits must be looked at, for their slots."""
+    learned: Callable[[Pool, int], None] = attrs.field(default=lambda _pool, _limit: None)
+    """The limit that was learned has changed."""
+
+
+class _Counter:
+    """One pool with its timer."""
+
+    def __init__(self, name: Pool, limit: int | None, listeners: Listeners, chance: random.Random) -> None:
+        self._name: Pool = name
+        self._limit = limit
+        self._listeners = listeners
+        self._pool: SlotPool[LocalHold] = SlotPool(Ceiling(limit, median=_MEDIANS[name], chance=chance), Queue())
+        self._stopped: Exception | None = None
+        self._deadlines: list[tuple[float, int, LocalHold]] = []
+        """A heap; also holds some who wait no longer."""
+        self._order = itertools.count()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._again: float | None = None
+        self._queued = False
+        self._learned: int | None = None
+
+    @property
+    def slots(self) -> Slots:
+        """As it stands now."""
+        ceiling = self._pool.ceiling
+        learned = None if ceiling.learned == ENDLESS else int(ceiling.learned)
+        return Slots(used=ceiling.used, limit=self._limit, learned=learned, queued=len(self._pool.queue))
+
+    async def acquire(self, weight: int, *, urgent: bool, timeout: float | None) -> LocalHold:
+        if self._limit is not None and weight > self._limit:
+            raise InvalidRequest("n", f"must be at most {self._limit}, the limit given for {self._name} tasks", weight)
+        self._raise_if_stopped()
+        self._loop = asyncio.get_running_loop()
+        hold = LocalHold(weight, urgent, self, timeout, None if timeout is None else self._loop.time() + timeout)
+        self._pool.add(hold)
+        await self._wait(hold)
+        return hold
+
+    def claim(self, weight: int) -> LocalHold:
+        hold = LocalHold(weight, urgent=False, counter=self)
+        self._pool.hold(hold)
+        return hold
+
+    def accepted(self, hold: LocalHold) -> None:
+        self._pool.accepted(hold, self._now())
+        self._turn()
+
+    async def refused(self, hold: LocalHold) -> None:
+        self._pool.refused(hold, self._now())
+        try:
+            self._raise_if_stopped()
+        except BaseException:
+            self.release(hold)
+            raise
+        await self._wait(hold)
+
+    def release(self, hold: LocalHold) -> None:
+        self._pool.release(hold, self._now())
+        self._turn()
+
+    def stop(self, error: Exception) -> None:
+        self._stopped = error
+        for hold in self._pool.queue.tickets():
+            self._dismiss(hold, copy.copy(error))
+        self._turn()
+
+    def resume(self) -> None:
+        self._stopped = None
+
+    async def _wait(self, hold: LocalHold) -> None:
+        self._turn()
+        if hold.stand is not Stand.WAITING:
+            return
+        hold.future = asyncio.get_running_loop().create_future()
+        try:
+            if hold.deadline is not None:
+                heapq.heappush(self._deadlines, (hold.deadline, next(self._order), hold))
+                self._arm()
+            self._listeners.waits(self._name, hold.weight, len(self._pool.queue))
+            await hold.future
+        except BaseException:
+            self.release(hold)  # wherever it stands: its turn may have come at the moment of a cancellation
+            raise
+        finally:
+            hold.future = None
+
+    def _turn(self) -> None:
+        """Wake those who may go, and see to it that this is called when the next ones may."""
+        now = self._now()
+        self._expire(now)
+        sent, self._again = self._pool.admit(now)
+        for hold in sent:
+            if hold.future is not None and not hold.future.done():
+                hold.future.set_result(None)
+        self._arm()
+        self._tell()
+
+    def _expire(self, now: float) -> None:
+        while self._deadlines:
+            deadline, _, hold = self._deadlines[0]
+            if hold.stand is Stand.WAITING and deadline > now:
+                break
+            heapq.heappop(self._deadlines)
+            if hold.stand is Stand.WAITING:
+                after = f"{hold.timeout:g} s"
+                self._dismiss(
+                    hold,
+                    SlotsUnavailable(
+                        f"no slot for a task of weight {hold.weight} came free in {after}"
+                        f" (pool {self._name}); no task was made"
+                    ),
+                )
+        if len(self._deadlines) > 2 * len(self._pool.queue) + _FEW:
+            current = {hold: entry for entry in self._deadlines if (hold := entry[2]).stand is Stand.WAITING}
+            self._deadlines = sorted(current.values())
+
+    def _dismiss(self, hold: LocalHold, error: Exception) -> None:
+        self._pool.release(hold, self._now())
+        if hold.future is not None and not hold.future.done():
+            hold.future.set_exception(error)
+
+    def _arm(self) -> None:
+        """Have the timer go off at the next moment that matters."""
+        times = [at for at in (self._again, self._deadlines[0][0] if self._deadlines else None) if at is not None]
+        at = min(times, default=None) if self._pool.queue else None
+        if self._timer is not None:
+            if at == self._timer.when():
+                return
+            self._timer.cancel()
+        self._timer = None
+        if at is not None and self._loop is not None:
+            self._timer = self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._turn()
+
+    def _tell(self) -> None:
+        queued, learned = bool(self._pool.queue), self.slots.learned
+        if queued is not self._queued:
+            self._queued = queued
+            self._listeners.queue(self._name, queued)
+        if learned is not None and learned != self._learned:
+            self._learned = learned
+            self._listeners.learned(self._name, learned)
+
+    def _raise_if_stopped(self) -> None:
+        if self._stopped is not None:
+            raise copy.copy(self._stopped)
+
+    def _now(self) -> float:
+        return 0.0 if self._loop is None else self._loop.time()  # nobody has waited yet, so that no time matters
+
+
+class LocalLedger:
+    """
+    Slots as one process counts them. Belongs to one event loop; a `SlotLedger`.
+
+    *limits* maps pools to their slots; those of other pools are learned from the vendor's refusals.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[Pool, int] | None = None,
+        *,
+        listeners: Listeners | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        given, told, luck = limits or {}, listeners or Listeners(), chance or random.Random()
+        self._counters: Mapping[Pool, _Counter] = {
+            pool: _Counter(pool, given.get(pool), told, luck) for pool in get_args(Pool)
+        }
+
+    @property
+    def slots(self) -> Mapping[Pool, Slots]:
+        """How things stand now, of every pool."""
+        return MappingProxyType({pool: counter.slots for pool, counter in self._counters.items()})
+
+    async def acquire(
+        self, pool: Pool, weight: int, priority: Priority = "interactive", timeout: float | None = None
+    ) -> LocalHold:
+        """Wait until a task of *weight* slots may be sent; raises as `SlotLedger` says."""
+        return await self._counters[pool].acquire(weight, urgent=priority == "interactive", timeout=timeout)
+
+    def claim(self, pool: Pool, weight: int) -> LocalHold:
+        """Count a task that exists already. Never waits, and may exceed the limit."""
+        return self._counters[pool].claim(weight)
+
+    def stop(self, pool: Pool | None, error: Exception) -> None:
+        """Raise an error to all who wait in a pool (None: in all pools), and to all who come before `resume`."""
+        for name, counter in self._counters.items():
+            if pool in {None, name}:
+                counter.stop(error)
+
+    def resume(self) -> None:
+        """Let tasks be sent again, in all pools."""
+        for counter in self._counters.values():
+            counter.resume()
