@@ -1,16 +1,26 @@
-"""One create, sent once: accepted, refused, or unknown. Never repeated here, because a repeat may be paid for twice.
+"""Creates, each of them made once: accepted, refused, or looked for until it is known which.
 
-Every create carries an external id, so that a lost answer is a question and not a loss.
+Every create carries an external id, so that a lost answer is a question and not a loss. What is certainly refused may
+be sent again; what may have arrived is sent again only after the vendor, asked for that id, had none for long enough.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
-from typing import TYPE_CHECKING, Final, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import attrs
 
 from ..errors import ApiError, ClientClosed, ConnectionFailed, KlingError, ResponseError, SubmitUnknown
+from ..protocol.outcome import Outcome, Reaction, Row
+from ..transport.engine import asked_pause
+from .intent import Attempting, Created, Finished, Hold, Intent
+from .settle import settle
 
 if TYPE_CHECKING:
     from ..protocol.call import Call, Sender
@@ -20,11 +30,227 @@ T = TypeVar("T")
 log: Final = logging.getLogger("kling_async.submitting")
 
 _LEFT: Final = "a create of %s %s before its answer came; if the task exists, attach(external_task_id=%r) finds it"
+_LONGEST: Final = 60.0
+"""Seconds of a pause at most, unless the vendor asks for more."""
+_GRACE: Final = 10.0
+"""Seconds for which a create is followed that its caller has left."""
+_AGAIN: Final = frozenset({Reaction.PAUSE, Reaction.RECONCILE})
 
 
 def new_id() -> str:
     """An external id that nobody else has: 96 random bits in letters and digits, since the vendor names no alphabet."""
     return f"k{secrets.token_hex(12)}"
+
+
+@attrs.define(eq=False, kw_only=True)
+class Submitter:
+    """
+    Makes tasks.
+
+    A POST that was refused in passing is sent again, after a pause or when there is a slot. One whose outcome is
+    unknown is followed by questions for its external id: a task that is found is the one that was wanted. Only when
+    there is certainly none is the same POST sent again; not at all if `on_unknown` is "hold". A refusal for good after
+    an unknown outcome may be about the id, now in use, and is followed by the same questions.
+    """
+
+    engine: Attempting
+    random: random.Random = attrs.field(repr=False)
+    stop: Callable[[str | None, KlingError], None]
+    """Called with a pool, or None for all, when an error is one that every other create there would meet as well."""
+    tell: Callable[[Finished], None]
+    """Called at the end of each create that was cancelled when a task may have been made."""
+    afford: Callable[[KlingError], bool]
+    """Pays for a repeat after an error; False where there were too many lately."""
+    settle: float = 30.0
+    """Seconds for which a task may stay hidden after it was made."""
+    on_unknown: Literal["resend", "hold"] = "resend"
+    attempts: int = 5
+    """How often one create is sent at most, not counting those for which there was no slot."""
+    keep: float = 900.0
+    """Seconds for which the slots of a task that may exist stay held when nobody follows it."""
+    _works: dict[asyncio.Task[Any], Intent[Any]] = attrs.field(factory=dict[Any, Any], init=False, repr=False)
+    _kept: dict[Hold, asyncio.TimerHandle] = attrs.field(factory=dict[Any, Any], init=False, repr=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    async def submit(self, it: Intent[T]) -> Created[T]:
+        """
+        Make the task of an intent.
+
+        Raises the error of a refusal (`DuplicateTask` for an id that was in use before), `ConnectionFailed` where
+        nothing was sent, `ClientClosed`, what the ledger raises, and `SubmitUnknown` where the task may exist.
+        Cancelled before anything left, nothing is sent. Cancelled later, what is on its way is followed for up to 10 s
+        in the background, nothing more is sent, and the outcome is told.
+        """
+        if self._closed:
+            it.hold.release()
+            raise ClientClosed("the client is closed; make a new KlingClient")
+        work = asyncio.create_task(self._made(it), name=f"kling_async create of {it.endpoint}")
+        self._works[work] = it
+        work.add_done_callback(self._over)
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError:
+            if it.open:
+                self._abandon(it, work)
+            else:
+                work.cancel()
+                await asyncio.wait((work,))
+            raise
+        return work.result()
+
+    async def close(self) -> None:
+        """
+        End all creates, except that those whose callers have left have the rest of their 10 s.
+
+        To be called while there still are connections. Afterwards nothing is left behind.
+        """
+        self._closed = True
+        for work, it in self._works.items():
+            if not it.abandoned:
+                work.cancel()
+        if self._works:
+            await asyncio.wait(tuple(self._works))
+        for timer in self._kept.values():
+            timer.cancel()
+        self._kept.clear()
+
+    def _over(self, work: asyncio.Task[Any]) -> None:
+        del self._works[work]
+        if not work.cancelled():
+            work.exception()  # heard, even if the caller is not there any more
+
+    def _abandon(self, it: Intent[Any], work: asyncio.Task[Any]) -> None:
+        it.abandoned = True
+        timer = asyncio.get_running_loop().call_later(_GRACE, work.cancel)
+        work.add_done_callback(partial(self._ended, it, timer))
+
+    def _ended(self, it: Intent[Any], timer: asyncio.TimerHandle, work: asyncio.Task[Created[Any]]) -> None:
+        """Tell what became of a create that nobody waits for."""
+        timer.cancel()
+        error = asyncio.CancelledError() if work.cancelled() else work.exception()
+        task = None if error else work.result().task
+        outcome = Outcome.UNKNOWN if it.open else Outcome.REFUSED
+        if error is None:
+            outcome = Outcome.ACCEPTED
+        words = f"was cancelled, and ended as {outcome}"
+        log.warning("a create of %s %s, external_task_id %r", it.endpoint, words, it.external_task_id, extra=it.named)
+        self.tell(
+            Finished(
+                endpoint=it.endpoint, external_task_id=it.external_task_id, outcome=outcome, task=task, error=error
+            )
+        )
+
+    async def _made(self, it: Intent[T]) -> Created[T]:
+        """Make it, and tell the hold."""
+        try:
+            created = await self._run(it)
+        except KlingError:
+            self._free(it)
+            raise
+        except BaseException as error:
+            # Cancelled, or of somebody else's making: a provider of keys, a hook of a borrowed session.
+            self._free(it)
+            if isinstance(error, asyncio.CancelledError) and self._closed:
+                raise _closed(it) from None
+            if it.open:
+                what = (
+                    "was cancelled" if isinstance(error, asyncio.CancelledError) else f"ended in {type(error).__name__}"
+                )
+                log.warning(_LEFT, it.endpoint, what, it.external_task_id, extra=it.named)
+                error.add_note(_note(it))
+            raise
+        it.hold.accepted()
+        log.info("a task of %s was created, external_task_id %r", it.endpoint, it.external_task_id, extra=it.named)
+        return created
+
+    def _free(self, it: Intent[Any]) -> None:
+        """Give the slots back; later, if they may be in use."""
+        hold = it.hold
+        if not it.open:
+            hold.release()
+            return
+
+        def free() -> None:
+            del self._kept[hold]
+            hold.release()
+
+        hold.accepted()
+        self._kept[hold] = asyncio.get_running_loop().call_later(self.keep, free)
+
+    async def _run(self, it: Intent[T]) -> Created[T]:
+        """Send until there is a task, or an error to raise."""
+        clock, sent = asyncio.get_running_loop().time, 0
+        while True:
+            try:
+                task = await self.engine.attempt(it.call, leaving=it.leaves)
+                return Created(task=task, born=clock())
+            except KlingError as error:
+                trouble = error
+            row = it.failed(trouble, clock())
+            self._stop(it, row, trouble)
+            again = False
+            if row.create is Reaction.SLOT and not it.abandoned:
+                try:
+                    await it.hold.refused()
+                    again = True
+                except KlingError as error:
+                    trouble = error
+            elif row.create in _AGAIN:
+                sent += 1
+                held = row.outcome is Outcome.UNKNOWN and self.on_unknown == "hold"
+                again = sent < self.attempts and not held and self.afford(trouble)
+            if again and row.create is Reaction.PAUSE and not it.abandoned:
+                await asyncio.sleep(self._pause(sent, trouble))
+            if it.doubted:
+                found = await self._settled(it, row, trouble)
+                if found is not None:
+                    return Created(task=found, born=None)
+            if not again or it.abandoned:
+                raise _final(it, row, trouble)
+            log.info("a create of %s is sent again (%s)", it.endpoint, trouble, extra=it.named)
+
+    async def _settled(self, it: Intent[T], row: Row, trouble: KlingError) -> T | None:
+        """The task, or None if there is certainly none; else raises."""
+        settled = await settle(it.find, since=it.since, window=self.settle, taken=row.create is Reaction.ADOPT)
+        if settled.found is None and not settled.absent:
+            raise _unknown(it, f"{trouble}; what became of it could not be found out") from settled.trouble or trouble
+        it.open = settled.found is not None
+        return settled.found
+
+    def _stop(self, it: Intent[Any], row: Row, trouble: KlingError) -> None:
+        if row.create is Reaction.HALT_POOL:
+            self.stop(it.pool, trouble)
+        elif row.create in (Reaction.HALT_ACCOUNT, Reaction.RENEW):  # the engine renewed the token already
+            self.stop(None, trouble)
+
+    def _pause(self, sent: int, trouble: KlingError) -> float:
+        asked = asked_pause(trouble)
+        return self.random.uniform(0, min(_LONGEST, 2.0 ** (sent - 1))) if asked is None else asked
+
+
+def _final(it: Intent[Any], row: Row, trouble: KlingError) -> KlingError:
+    """What is raised in the end where no task was made, or none that was ever seen."""
+    if row.outcome is Outcome.UNKNOWN:
+        unknown = _unknown(it, f"{trouble}; no such task was seen since")
+        unknown.__cause__ = trouble
+        return unknown
+    if it.doubted:
+        trouble.add_note(_note(it))
+    return trouble
+
+
+def _closed(it: Intent[Any]) -> KlingError:
+    if it.open:
+        return _unknown(it, "the client was closed before it was known what became of it")
+    return ClientClosed(f"the client was closed before a create of {it.endpoint} was sent")
+
+
+def _unknown(it: Intent[Any], words: str) -> SubmitUnknown:
+    return SubmitUnknown(f"{it.endpoint}: {words}", external_task_id=it.external_task_id)
+
+
+def _note(it: Intent[Any]) -> str:
+    return f"external_task_id={it.external_task_id!r}: if the task exists, attach finds it by this"
 
 
 async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> T:

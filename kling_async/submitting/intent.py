@@ -1,0 +1,100 @@
+"""What is known about one create, however often it is sent, and what it needs of others. Sends nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from ..errors import KlingError
+from ..protocol.call import Call
+from ..protocol.outcome import Outcome, Repeat, Row, of
+from .settle import Find
+
+T = TypeVar("T")
+
+
+class Hold(Protocol):
+    """The slots of one task, held by whoever wants to make it."""
+
+    def accepted(self) -> None:
+        """There is a task, which holds them from now on."""
+        ...
+
+    async def refused(self) -> None:
+        """There was no slot: wait for one, at the head of the queue. Raises what the ledger raises."""
+        ...
+
+    def release(self) -> None:
+        """There is no task. May be said twice."""
+        ...
+
+
+class Attempting(Protocol):
+    """Sends a call once."""
+
+    async def attempt(self, call: Call[T], *, leaving: Callable[[], None] | None = None) -> T:
+        """Return what the call reads, or raise; *leaving* is called just before the vendor can have understood it."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Created(Generic[T]):
+    """A task that was made."""
+
+    task: T
+    """Its first snapshot."""
+    born: float | None
+    """The loop's time of the answer that it was made by; None if it was found by its id, so that its age is unknown."""
+
+
+@attrs.frozen(kw_only=True)
+class Finished:
+    """What became of a create that its caller cancelled when a task may have been made."""
+
+    endpoint: str
+    external_task_id: str
+    outcome: Outcome
+    task: Any = None
+    """The snapshot, if it was accepted."""
+    error: BaseException | None = attrs.field(default=None, repr=False)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Intent(Generic[T]):
+    """One create: one external id, one body."""
+
+    endpoint: str
+    external_task_id: str
+    pool: str
+    call: Call[T] = attrs.field(repr=False)
+    find: Find[T] = attrs.field(repr=False)
+    """Asks the vendor, once, for the task with the external id."""
+    hold: Hold = attrs.field(repr=False)
+    """Acquired already; told here what becomes of it."""
+    open: bool = attrs.field(default=False, init=False)
+    """Whether there may be a task, for all that is known now."""
+    doubted: bool = attrs.field(default=False, init=False)
+    """Whether the outcome of a POST was unknown, if only for a while."""
+    since: float = attrs.field(default=0.0, init=False)
+    """When the last POST ended that may have made a task, on the loop's clock."""
+    abandoned: bool = attrs.field(default=False, init=False)
+    """Whether the caller is gone; nothing is sent for nobody."""
+
+    @property
+    def named(self) -> Mapping[str, str]:
+        """What log lines carry besides their text."""
+        return {"kling.external_task_id": self.external_task_id}
+
+    def leaves(self) -> None:
+        """From now on a POST may arrive."""
+        self.open = True
+
+    def failed(self, error: KlingError, now: float) -> Row:
+        """Take in how a POST ended."""
+        row = of(error)
+        self.open = self.doubted = self.doubted or row.outcome is Outcome.UNKNOWN
+        if row.repeat is not Repeat.YES:  # a 1302 or 1303 is never about an id that is in use
+            self.since = now
+        return row
