@@ -1,14 +1,17 @@
 """How many slots there are, learned from what the vendor accepts and refuses. Pure: times and events in, decisions out.
 
-Until the first refusal the tasks under way grow by half per round trip. What was held then is the ceiling; each slot
-that comes free below it is filled. At times one task is sent above it, as a probe; where that is accepted two follow,
-then four: so a limit that was raised is found within seconds. A refused task lowers the ceiling to what was held.
-A refusal costs a request, so probes are rare: one per thirty tasks that end, and one per median duration at least.
+Until the first refusal half as much may be under way as is held. What is held then is the ceiling; each slot that
+comes free below it is filled. At times one task is sent above it, as a probe; where that is accepted two follow, then
+four: so a limit that was raised is found within seconds. Another task that is refused lowers the ceiling to what is
+held. Refusals cost requests, so probes are rare: one in the time that twenty-five tasks take to end, or in a median
+duration where that is shorter.
 
-A ceiling a little above the vendor's limit is no fault: a slot is free there before its end was noticed here. So there
-is no slow drift upwards either: in benchmarks/submit_simulation.py it gains nothing on top of such probes.
+The ceiling counts what was not seen to end, which may be more than the vendor counts. A little more does no harm: it
+fills slots that are free there already. Much more, since nobody looked, comes down with a few refusals: never more is
+under way at once than eight slots, or half of what is held. A slow drift upwards, as an alternative to rare probes,
+gains nothing in benchmarks/submit_simulation.py and is left out.
 
-Of a limit that the user gave nothing is ever sent above it; a refusal below it is learned from all the same.
+A limit that the user gave is never exceeded, and used at once; a refusal below it is learned from all the same.
 """
 
 from __future__ import annotations
@@ -20,13 +23,13 @@ from typing import Final
 ENDLESS: Final = math.inf
 
 _START, _AT_ONCE = 2, 8
-"""While nothing is known: weight that may be under way at first, and tasks at any time."""
+"""What may be under way however little is held: slots while nothing is known; tasks then, and slots later."""
 _LONGEST_PAUSE: Final = 30.0
-_GAP: Final = 2.0
-"""Seconds between the first two probes; they double with each refusal."""
-_SETTLE: Final = 1.0
+_GAP, _GROWTH = 2.0, 1.7
+"""Seconds between two probes after one was accepted, and by how much more after each refusal."""
+_SETTLE: Final = 0.5
 """Seconds from probes that were accepted to the next."""
-_SPACING: Final = 30
+_SPACING: Final = 25
 """Tasks that end between two probes."""
 _HANDFUL: Final = 4
 """The part of what is held, one in so many, that is sent as probes at once."""
@@ -71,13 +74,15 @@ class Ceiling:
         used = self.used
         if used + weight > self.limit:
             return False
-        if not used or self.limit <= self.learned < ENDLESS:
-            return True  # a ceiling that is too low for a wide task must not keep it for ever
-        if self.learned < ENDLESS:
-            return used + weight <= self.learned
-        if self.limit < ENDLESS or not self._flights:
+        if not used or self.learned == ENDLESS > self.limit:
+            return True  # where nothing is used, a ceiling that is too low must not keep a wide task for ever
+        if used + weight > self.learned:
+            return False
+        if not self._flights:
             return True
-        return self._flights < _AT_ONCE and self.away + weight <= max(_START, self.held / 2)
+        if self.learned == ENDLESS:
+            return self._flights < _AT_ONCE and self.away + weight <= max(_START, self.held / 2)
+        return self.away + weight <= max(_AT_ONCE, self.held / 2)
 
     def rests_until(self) -> float:
         """The time before which nothing is to be sent."""
@@ -85,7 +90,8 @@ class Ceiling:
 
     def probe_at(self, weight: int) -> float | None:
         """When a task that does not fit may be sent as a probe; None if not before something happens."""
-        if self.learned == ENDLESS or self.used + weight > self.limit:
+        used = self.used
+        if used + weight <= self.learned or used + weight > self.limit:
             return None
         if self._probing and self._probing + weight > self._handful:
             return None
@@ -119,7 +125,7 @@ class Ceiling:
         self._rest = now + min(_LONGEST_PAUSE, self._median / 4, 2.0**self._refusals)
         self._refusals += 1
         self._handful = 1
-        self._gap = min(2 * self._gap, self._median * min(1.0, _SPACING / max(1, self.held)))
+        self._gap = min(_GROWTH * self._gap, self._median * min(1.0, _SPACING / max(1, self.held)))
         self._next_probe = now + self._gap * self._chance.uniform(0.75, 1.25)
 
     def returned(self, weight: int, *, probe: bool) -> None:
