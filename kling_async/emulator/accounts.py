@@ -15,8 +15,8 @@ from typing import Any
 
 import attrs
 
+from .pools import POOLS
 from .refusals import Refusal
-from .settings import POOLS
 from .tasks import EmulatedTask
 
 
@@ -36,8 +36,7 @@ class Charge:
 class Account:
     """The books of the only account there is."""
 
-    def __init__(self, *, slots: Mapping[str, int], units: Mapping[str, Decimal]) -> None:
-        self._slots = slots
+    def __init__(self, *, units: Mapping[str, Decimal]) -> None:
         self._units = units
         self._used: Counter[str] = Counter()
         self._reserved: dict[str, Decimal] = {}
@@ -46,14 +45,16 @@ class Account:
         self._running: list[tuple[float, str, EmulatedTask]] = []
         self._external_ids: set[str] = set()
 
-    def admit(self, pool: str, weight: int, price: Decimal | None, external_id: str | None, *, now: float) -> None:
-        """Refuse a task that may not be created now, in the vendor's order of checks."""
+    def admit(
+        self, pool: str, weight: int, price: Decimal | None, external_id: str | None, *, now: float, slots: int | None
+    ) -> None:
+        """Refuse a task that may not be created now, in the vendor's order of checks. ``slots`` are its pool's."""
         self.settle(now)
         if external_id in self._external_ids:
             raise Refusal(1201, f"External_task_id {external_id} already exists")
         if pool in self._units and (price or Decimal(0)) > self._left(pool):
             raise Refusal(1102, "Account balance not enough")
-        if pool in self._slots and self._used[pool] + weight > self._slots[pool]:
+        if slots is not None and weight and self._used[pool] + weight > slots:
             raise Refusal(1303, "parallel task over resource pack limit")
 
     def enter(self, task: EmulatedTask) -> None:

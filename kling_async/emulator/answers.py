@@ -12,7 +12,6 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-from .clock import milliseconds
 from .documents import is_array, is_object
 from .endpoint import Endpoint
 from .media import Work
@@ -61,8 +60,8 @@ class Answers:
             "task_id": task.task_id,
             "task_status": "submitted",
             **self._told_at_once(endpoint, task),
-            "created_at": milliseconds(task.course.created),
-            "updated_at": milliseconds(task.course.created),
+            "created_at": self._world.stamp(task.course.created),
+            "updated_at": self._world.stamp(task.course.created),
         }
 
     def one(self, endpoint: Endpoint, task: EmulatedTask, now: float) -> Any:
@@ -89,8 +88,8 @@ class Answers:
             "watermark_info": self._watermark(endpoint, task),
             "final_unit_deduction": units,
             "final_balance_deduction": self._vary(BALANCE) if status == "succeed" else MISSING,
-            "created_at": milliseconds(task.course.created),
-            "updated_at": milliseconds(task.course.updated(now)),
+            "created_at": self._world.stamp(task.course.created),
+            "updated_at": self._world.stamp(task.course.updated(now)),
             "task_result": self._result(endpoint, task, done=status == "succeed"),
         }
         return _present(told)

@@ -9,7 +9,7 @@ links are taken on faith; a linked video or sound counts as five seconds long.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from aiohttp import web
 
 from .clock import LoopClock
+from .doorway import Doorway
+from .faults import Fault
 from .media import PictureForm
 from .server import SeenRequest, Server
-from .settings import Settings, pools
+from .settings import Settings, only_faults, pools
 from .tasks import EmulatedTask
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Emulator:
     A prompt with one of ``refused_words`` is refused with 1301; with one of ``risky_words`` the task is accepted and
     fails. ``quirks`` rotates answers through the field variations the documents list. ``clock`` judges tokens; tasks
     live by the event loop's time. An emulator that is started again has forgotten everything.
+    ``faults`` are what goes wrong, and when; see ``kling_async.emulator.faults``.
 
     Files are drawn in threads. Where the loop's clock jumps (looptime), a time-out of a download may pass meanwhile.
     """
@@ -71,6 +74,7 @@ class Emulator:
         unknown_model: Literal[1201, 1203] = 1203,
         newest_first: bool = True,
         pictures: PictureForm = "png",
+        faults: Iterable[Fault] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._host = host
@@ -89,10 +93,12 @@ class Emulator:
             unknown_model=unknown_model,
             newest_first=newest_first,
             pictures=pictures,
+            faults=only_faults(faults),
             clock=clock,
         )
         self._server: Server | None = None
         self._runner: web.AppRunner | None = None
+        self._doorway: Doorway | None = None
         self._url = ""
 
     def __repr__(self) -> str:
@@ -115,6 +121,34 @@ class Emulator:
         return self._running().tasks.view
 
     @property
+    def tasks_by_external_id(self) -> Mapping[str, Sequence[EmulatedTask]]:
+        """
+        The tasks that carry an external id, by it: more than one only where a fault lets ids be used again.
+
+        Counted anew at every look.
+        """
+        found: dict[str, list[EmulatedTask]] = {}
+        for task in self.tasks.values():
+            if task.external_task_id is not None:
+                found.setdefault(task.external_task_id, []).append(task)
+        return found
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults that are in force or still to come."""
+        return self._running().script.faults
+
+    def add(self, *faults: Fault) -> None:
+        """Let more go wrong from now on, which is when the times of these faults begin."""
+        self._running().script.add(only_faults(faults))
+        self._look()
+
+    def clear_faults(self) -> None:
+        """End all faults at once, those given at the start as well. Tasks and slots stay as they are."""
+        self._running().script.clear()
+        self._look()
+
+    @property
     def spent(self) -> Mapping[str, Decimal]:
         """Units charged so far, for every pool."""
         return self._running().spent()
@@ -123,26 +157,31 @@ class Emulator:
         """Listen. A port that is taken raises the ``OSError`` of the operating system and leaves nothing open."""
         if self._runner is not None:
             raise RuntimeError("the emulator is running already")
-        server = Server(self._settings, clock=LoopClock(self._settings.clock), origin=lambda: self._url)
+        clock = LoopClock(self._settings.clock)
+        server = Server(self._settings, clock=clock, origin=lambda: self._url)
         runner = web.AppRunner(
             server.application(), access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=PATIENCE
         )
         await runner.setup()
+        doorway = Doorway(_listening(runner), server.script, clock)
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
+            port = await doorway.open(self._host, self._port)
+        except (OSError, OverflowError):
             await runner.cleanup()
             raise
         host = _SOMEWHERE.get(self._host, self._host)
         host = f"[{host}]" if ":" in host else host
-        self._url = f"http://{host}:{runner.addresses[0][1]}"
-        self._server, self._runner = server, runner
+        self._url = f"http://{host}:{port}"
+        self._server, self._runner, self._doorway = server, runner, doorway
 
     async def stop(self) -> None:
         """Stop listening; waits for files that are being drawn. What happened stays readable. Safe to call twice."""
         runner, self._runner = self._runner, None
-        if runner is None or self._server is None:
+        doorway, self._doorway = self._doorway, None
+        if runner is None or doorway is None or self._server is None:
             return
+        self._server.closing.set()
+        await doorway.close()
         await runner.cleanup()
         await self._server.studio.close()
 
@@ -169,7 +208,17 @@ class Emulator:
             defaults |= {"access_key": self._settings.access_key, "secret_key": self._settings.secret_key}
         return KlingClient(**{**defaults, **options})
 
+    def _look(self) -> None:
+        if self._doorway is not None:
+            self._doorway.look()
+
     def _running(self) -> Server:
         if self._server is None:
             raise RuntimeError("the emulator was not started")
         return self._server
+
+
+def _listening(runner: web.AppRunner) -> web.Server:
+    if runner.server is None:
+        raise RuntimeError("the runner was not set up")
+    return runner.server

@@ -6,7 +6,6 @@ from random import Random
 from typing import Any, Final
 
 from .calls import Call, present
-from .clock import milliseconds
 from .documents import speakers
 from .footage import clip, parent_video
 from .media import CutoutWork, Part, PortraitWork, SoundWork
@@ -94,8 +93,8 @@ def speak(call: Call) -> Any:
             "task_status_msg": call.vary("", MISSING),
             **call.deduction(),
             "task_result": {"audios": [call.linked(audio)]},
-            "created_at": milliseconds(call.now),
-            "updated_at": milliseconds(call.now),
+            "created_at": call.world.stamp(call.now),
+            "updated_at": call.world.stamp(call.now),
         }
     )
 

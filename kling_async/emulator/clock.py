@@ -2,7 +2,7 @@
 The emulator's own time: it begins at the wall clock and goes on with the loop's time.
 
 So a test that lets the loop jump an hour sees tasks an hour older, and nothing here ever sleeps. It begins when it is
-first asked for, not when the emulator starts: a loop's clock may be set back between a fixture and its test.
+first asked for, and anew when the loop's clock is set back, as it may be between a fixture and its test.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class LoopClock:
         self._wall = wall
         self._loop = asyncio.get_running_loop()
         self._began: Beginning | None = None
+        self.when_set_back: Callable[[], object] = lambda: None
+        """Called when the loop's clock was found set back: what waits for a moment of it would wait too long."""
 
     def now(self) -> float:
         """The time that tasks and files live by."""
@@ -48,8 +50,12 @@ class LoopClock:
         return self._wall() + jumped
 
     def _beginning(self) -> Beginning:
-        if self._began is None:
-            self._began = Beginning(self._wall(), self._loop.time(), time.monotonic())
+        if self._began is not None and self._loop.time() >= self._began.loop:
+            return self._began
+        is_back = self._began is not None
+        self._began = Beginning(self._wall(), self._loop.time(), time.monotonic())
+        if is_back:
+            self.when_set_back()
         return self._began
 
 

@@ -1,12 +1,14 @@
 """
 The API over HTTP: which call it is, and the order in which it may be refused.
 
-Token, then route and method, then the body, then content policy, then external id, units and slots.
+Token, then route and method, then the body, then content policy, then external id, units and slots. Faults come in at
+three points: before a call is carried out and after it (``_told``), and when its answer is written (``wire.send``).
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from email.utils import formatdate
@@ -21,7 +23,7 @@ from .accounts import Account, Charge
 from .answers import Answers
 from .calls import NO_DATA, Call, Direct
 from .checks import Accepted, check, read_json
-from .clock import LoopClock
+from .clock import LoopClock, milliseconds
 from .direct import BY_PATH, DIRECT_PATHS
 from .documents import served_document
 from .endpoint import Endpoint, Form
@@ -35,15 +37,16 @@ from .media import Studio, Work
 from .paging import MOST_PER_PAGE, MOST_VOICES_PER_PAGE, asked_page
 from .prompts import prompts_of, words_in
 from .refusals import Refusal
+from .script import Kind, Script, Struck
 from .sessions import Sessions
 from .settings import Settings
+from .strangers import Strangers
 from .tasks import EmulatedTask, TaskShelf
 from .tokens import Gate
+from .wire import GONE, Told, enveloped, instead, send, spoiled
 from .world import Product, Products, World
 
 LARGEST_BODY: Final = 160_000_000
-GONE: Final = 499
-"""The status of an answer that nobody is there to read; nginx's number for a client who went away."""
 CALLS_POOL: Final = "video"
 """What synchronous calls are paid from."""
 LONG_PAGES: Final = {"/v1/general/custom-voices": MOST_VOICES_PER_PAGE}
@@ -57,7 +60,30 @@ class SeenRequest:
     path: str
     query: str
     status: int
+    """0 where the caller was told nothing."""
     code: int
+    """0 also where the answer had none, as that of a gateway."""
+    fault: str = ""
+    """What stood in the place of the answer, such as ``lose cut``; empty where it is the API's own."""
+
+
+@attrs.frozen(eq=False)
+class Target:
+    """What a path leads to; with neither rows nor an endpoint, to nothing."""
+
+    path: str
+    rows: Mapping[str, Direct] | None = None
+    endpoint: Endpoint | None = None
+    some_id: str | None = None
+
+    def struck(self, method: str) -> Struck:
+        """What faults look at when it is called."""
+        kind: Kind = "others"
+        if self.endpoint is not None and method == "GET":
+            kind = "lists" if self.some_id is None else "queries"
+        elif self.endpoint is not None and method == "POST" and self.some_id is None:
+            kind = "creates"
+        return Struck(kind, self.path, self.path if self.endpoint is None else self.endpoint.path)
 
 
 class Server:
@@ -68,8 +94,10 @@ class Server:
         self._clock = clock
         self._origin = origin
         self.requests: list[SeenRequest] = []
+        self.script: Script = Script(settings.faults, seed=settings.seed, now=clock.now)
+        self.closing: asyncio.Event = asyncio.Event()
         self.tasks: TaskShelf = TaskShelf(Random(f"ids {settings.seed}"))
-        self._account = Account(slots=settings.slots, units=settings.units)
+        self._account = Account(units=settings.units)
         self._ledger = Ledger(self._account, slots=settings.slots, units=settings.units, seed=settings.seed)
         self._store = PictureStore()
         self.studio: Studio = Studio(form=settings.pictures, source=self._store.content)
@@ -78,7 +106,8 @@ class Server:
             access_key=settings.access_key,
             secret_key=settings.secret_key,
             api_key=settings.api_key,
-            clock=settings.clock,
+            clock=lambda: settings.clock() + self.script.ahead(clock.now()),
+            expired=self.script.expired,
         )
         self._world = World(
             tasks=self.tasks,
@@ -86,11 +115,13 @@ class Server:
             sessions=Sessions(),
             library=Library(seed=settings.seed),
             now=clock.now,
+            stamp=lambda moment: milliseconds(moment + self.script.ahead(moment)),
             link=self._link,
             seed=settings.seed,
         )
         self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, world=self._world)
         self._random = Random(f"calls {settings.seed}")
+        self._strangers = Strangers(self._world, now=clock.now)
 
     def spent(self) -> Mapping[str, Decimal]:
         """Units charged up to now, by pool."""
@@ -106,7 +137,7 @@ class Server:
         return application
 
     async def _stamp(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(self._clock.date(), usegmt=True)
+        response.headers["Date"] = formatdate(self._clock.date() + self.script.ahead(self._clock.now()), usegmt=True)
 
     async def _document(self, _: web.Request) -> web.Response:
         return web.json_response(served_document((*TASK_PATHS, *DIRECT_PATHS), self._origin()))
@@ -123,44 +154,89 @@ class Server:
     def _link(self, work: Work, made: float) -> str:
         return self._origin() + self._files.link(work, made)
 
-    async def _call(self, request: web.Request) -> web.Response:
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        path, query = _target(request)
+        target = _route(path.rstrip("/"))
         try:
-            data = await self._answer(request)
-            status, answer = 200, self._answers.success(data)
-            if data is NO_DATA:
-                del answer["data"]
-        except Refusal as refusal:
-            status, answer = refusal.status, self._answers.failure(refusal)
+            told = await self._told(request, target, target.struck(request.method))
         except ConnectionError:  # the client broke off before all of its request was here, which is its right
             return web.Response(status=GONE)
-        path, query = _target(request)
-        self.requests.append(SeenRequest(request.method, path, query, status, answer["code"]))
-        return web.Response(status=status, body=json.dumps(answer).encode(), content_type="application/json")
+        self.requests.append(SeenRequest(request.method, path, query, told.status, told.code, told.fault))
+        return await send(request, told, self.closing)
 
-    async def _answer(self, request: web.Request) -> Any:
+    async def _told(self, request: web.Request, target: Target, struck: Struck) -> Told:
+        """The answer, with the faults that strike this call before it is carried out and after it."""
+        verdict = self.script.verdict(struck)
+        if verdict.disturbs:
+            with contextlib.suppress(Refusal):  # an answer that comes before all was read would itself be cut
+                await _read(request)
+            await self._pause(verdict.late)
+        if verdict.refusal is not None:
+            told = instead(verdict.refusal, self._answers)
+        else:
+            told = await self._carried_out(request, target, struck)
+        await self._pause(verdict.pause)
+        return told
+
+    async def _carried_out(self, request: web.Request, target: Target, struck: Struck) -> Told:
+        try:
+            data = await self._answer(request, target, struck)
+        except Refusal as refusal:
+            return enveloped(refusal.status, self._answers.failure(refusal))
+        answer = self._answers.success(data)
+        if data is NO_DATA:
+            del answer["data"]
+        fault = self.script.spoiling(struck)
+        return enveloped(200, answer) if fault is None else spoiled(fault, answer, self._answers)
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.closing.wait(), seconds)
+                raise ConnectionAbortedError  # the emulator stops, and nothing more happens
+
+    async def _answer(self, request: web.Request, target: Target, struck: Struck) -> Any:
         """The data of the answer."""
         self._gate.check(request.headers.get("Authorization"))
         self._ledger.open(self._clock.now())
-        path = _target(request)[0].rstrip("/")
-        if path in BY_PATH:
-            return await self._answer_at_once(BY_PATH[path], request)
-        endpoint, some_id = _route(path)
+        if target.rows is not None:
+            return await self._answer_at_once(target.rows, request)
+        endpoint, some_id = target.endpoint, target.some_id
+        if endpoint is None:
+            raise Refusal(1203, "The requested resource does not exist")
         if request.method == "POST" and some_id is None:
             body = read_json(await _read(request), request.content_type)
             return self._create(endpoint, body)
         if request.method != "GET":
             raise _wrong_method(request)
+        for neighbour, begins, ends in self.script.newcomers():
+            self._strangers.move_in(neighbour, begins, ends)
         if some_id is None:
-            return self._list(endpoint, request.query)
-        task = self.tasks.find(endpoint.path, some_id, by_external_id=endpoint.by_external_id)
-        if task is None:
-            raise Refusal(1201, f"Task not found by id/external id: {some_id}")
-        return self._answers.one(endpoint, task, self._clock.now())
+            return self._list(endpoint, request.query, struck)
+        return self._one(endpoint, some_id)
 
-    def _list(self, endpoint: Endpoint, query: Mapping[str, str]) -> Any:
+    def _one(self, endpoint: Endpoint, some_id: str) -> Any:
+        now = self._clock.now()
+        task = self.tasks.find(endpoint.path, some_id, by_external_id=endpoint.by_external_id)
+        if task is None or task.course.created > now - self.script.hidden(endpoint.path):
+            raise Refusal(1201, f"Task not found by id/external id: {some_id}")
+        return self._answers.one(endpoint, task, now)
+
+    def _list(self, endpoint: Endpoint, query: Mapping[str, str], struck: Struck) -> Any:
         number, size = asked_page(query, most=LONG_PAGES.get(endpoint.path, MOST_PER_PAGE))
-        tasks = self.tasks.page(endpoint.path, number, size, newest_first=self._settings.newest_first)
-        return self._answers.page(endpoint, tasks, self._clock.now())
+        listing = self.script.listing(struck)
+        now = self._clock.now()
+        tasks = self.tasks.page(
+            endpoint.path,
+            number,
+            size,
+            newest_first=self._settings.newest_first,
+            until=now - max(listing.stale, self.script.hidden(endpoint.path)),
+            mix=listing.mix,
+        )[: listing.most]
+        if listing.shuffle is not None:
+            listing.shuffle.shuffle(tasks)
+        return self._answers.page(endpoint, tasks, now - listing.stale)
 
     async def _answer_at_once(self, rows: Mapping[str, Direct], request: web.Request) -> Any:
         """The data of the answer to a synchronous call."""
@@ -174,7 +250,7 @@ class Server:
             if accepted.late_failure is not None:
                 raise Refusal(1201, accepted.late_failure)
         now = self._clock.now()
-        self._account.admit(CALLS_POOL, 0, row.units, None, now=now)
+        self._account.admit(CALLS_POOL, 0, row.units, None, now=now, slots=self._slots(CALLS_POOL))
         call = Call(
             body=accepted.body,
             pictures=accepted.pictures,
@@ -220,7 +296,8 @@ class Server:
         body = accepted.body
         external_id = body.get("external_task_id")
         weight, price = endpoint.weight(body), endpoint.price(body, self._world)
-        self._account.admit(endpoint.pool, weight, price, external_id, now=now)
+        unique_id = external_id if self.script.ids_are_unique() else None
+        self._account.admit(endpoint.pool, weight, price, unique_id, now=now, slots=self._slots(endpoint.pool))
         risky = words_in(prompts_of(body), self._settings.risky_words)
         task_id = self.tasks.next_id()
         # Drawn from the id, so that the fate of one task does not depend on how many came before it.
@@ -244,6 +321,9 @@ class Server:
             self._expect(endpoint, task)
         return task
 
+    def _slots(self, pool: str) -> int | None:
+        return self.script.slots(pool, self._settings.slots.get(pool))
+
     def _expect(self, endpoint: Endpoint, task: EmulatedTask) -> None:
         """Remember what a task that will succeed leaves behind; it can be found once the task has ended."""
         endpoint.keep(task, self._world)
@@ -265,15 +345,17 @@ def _target(request: web.Request) -> tuple[str, str]:
     return path, query
 
 
-def _route(path: str) -> tuple[Endpoint, str | None]:
-    """The task endpoint a path belongs to, and the id in it."""
+def _route(path: str) -> Target:
+    """What a path leads to: synchronous calls, or a task endpoint with the id behind it."""
+    if path in BY_PATH:
+        return Target(path, rows=BY_PATH[path])
+    head, _, tail = path.rpartition("/")
     for endpoint in ENDPOINTS:
         if path == endpoint.path:
-            return endpoint, None
-        head, _, tail = path.rpartition("/")
+            return Target(path, endpoint=endpoint)
         if head == endpoint.path:
-            return endpoint, unquote(tail, errors="surrogateescape")
-    raise Refusal(1203, "The requested resource does not exist")
+            return Target(path, endpoint=endpoint, some_id=unquote(tail, errors="surrogateescape"))
+    return Target(path)
 
 
 async def _read(request: web.Request) -> bytes:

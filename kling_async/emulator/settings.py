@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Literal
 
 import attrs
 
+from .faults import Fault
 from .media import PictureForm
-
-POOLS: Final = frozenset({"video", "image", "try_on"})
+from .pools import POOLS
 
 
 @attrs.frozen
@@ -30,6 +30,7 @@ class Settings:
     unknown_model: Literal[1201, 1203] = attrs.field(validator=attrs.validators.in_((1201, 1203)))
     newest_first: bool
     pictures: PictureForm = attrs.field(validator=attrs.validators.in_(("png", "jpeg")))
+    faults: tuple[Fault, ...]
     clock: Callable[[], float]
 
 
@@ -46,3 +47,13 @@ def pools(given: Mapping[str, int | Decimal | str] | None, option: str) -> Mappi
     if unknown:
         raise ValueError(f"{option} names {', '.join(map(repr, unknown))}; the pools are {', '.join(sorted(POOLS))}")
     return amounts
+
+
+def only_faults(given: Iterable[object]) -> tuple[Fault, ...]:
+    """The faults, and nothing else among them."""
+    faults: list[Fault] = []
+    for each in given:
+        if not isinstance(each, Fault):
+            raise ValueError(f"faults must be faults, got {each!r}")  # noqa: TRY004 - as for every other option
+        faults.append(each)
+    return tuple(faults)

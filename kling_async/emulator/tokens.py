@@ -1,7 +1,8 @@
 """
 Who is calling: the ``Authorization`` header judged as the vendor judges it, codes 1001 to 1004.
 
-Takes HS256 tokens of one key pair, and one static key. Never stores, logs or repeats what it was shown.
+Takes HS256 tokens of one key pair, and one static key. Never stores, logs or repeats what it was shown. A token that is
+good may be over before its time all the same, which somebody else decides (``expired``).
 """
 
 from __future__ import annotations
@@ -33,11 +34,20 @@ COUNTED_PARTS: Final = {0: "0", 1: "2"}
 class Gate:
     """Lets callers with the right token pass, and says what is wrong with the others."""
 
-    def __init__(self, *, access_key: str, secret_key: str, api_key: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        access_key: str,
+        secret_key: str,
+        api_key: str,
+        clock: Callable[[], float],
+        expired: Callable[[str], bool],
+    ) -> None:
         self._access_key = access_key
         self._secret_key = secret_key
         self._api_key = api_key
         self._clock = clock
+        self._expired = expired
 
     def check(self, header: str | None) -> None:
         """Return if the caller may pass; raise the refusal otherwise."""
@@ -52,6 +62,8 @@ class Gate:
         if dots != 2:
             raise Refusal(1002, _wrong_parts(COUNTED_PARTS.get(dots, "> 3")))
         self._check_claims(self._verified(token))
+        if self._expired(token):
+            raise Refusal(1004, "Authorization is expired")
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:

@@ -73,6 +73,8 @@ class World:
     library: Library
     now: Callable[[], float]
     """Seconds since 1970 by the loop's clock."""
+    stamp: Callable[[float], int]
+    """A moment as the API tells it, in milliseconds of the vendor's clock, which may be wrong."""
     link: Callable[[Work, float], str]
     """The whole address of a file that was made at a moment."""
     seed: int
