@@ -1,7 +1,8 @@
 """Who we are to the vendor: an API key, or tokens signed with a key pair. No secret is printed, stored or pickled here.
 
 Tokens are JWTs as the vendor's page General Information describes them: HS256, `iss`, `exp` half an hour ahead, `nbf` a
-little back. One is kept and used until five minutes before it ends.
+little back. One is kept and used until five minutes before it ends. Where the vendor's clock is known to differ from
+ours, tokens are made by his.
 """
 
 from __future__ import annotations
@@ -173,7 +174,10 @@ class Authorizer:
 
     source: Credentials = attrs.field(repr=False)
     clock: Callable[[], float] = time.time
+    ahead: float = attrs.field(default=0.0, init=False)
+    """Seconds by which the vendor's clock was found to be ahead of ours."""
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False, repr=False)
+    _keys: Keys | None = attrs.field(default=None, init=False, repr=False)
     _token: Secret | None = attrs.field(default=None, init=False, repr=False)
     _since: float = attrs.field(default=0.0, init=False)
     _until: float = attrs.field(default=0.0, init=False)
@@ -182,20 +186,37 @@ class Authorizer:
     @property
     def current(self) -> Secret | None:
         """The token in use; None where one must be made: at first, near its end, or when the clock was set back."""
-        return self._token if self._since <= self.clock() < self._until else None
+        return self._token if self._since <= self.clock() + self.ahead < self._until else None
 
     async def renew(self) -> Secret:
         """A new token, of keys asked for anew where a provider gives them."""
         async with self._turn:  # many calls may find the token at its end; the vault is asked once
             return self.current or await self._renewed()
 
+    async def replace(self, refused: Secret, ahead: float | None) -> Secret | None:
+        """
+        What to send in place of a token that was refused; None where there is nothing else to send.
+
+        *ahead* is how far the vendor's clock is ahead, as far as the refusal told. However many calls were refused with
+        the same token, the first of them has it replaced.
+        """
+        if isinstance(self.source, ApiKey):
+            return None
+        async with self._turn:
+            if self._token is not refused and (current := self.current) is not None:
+                return current
+            if ahead is not None:
+                self.ahead = ahead
+            token = await self._renewed()
+            return None if isinstance(self._keys, ApiKey) and token == refused else token
+
     async def _renewed(self) -> Secret:
         keys = _keys(self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source())
         if isinstance(keys, InvalidRequest):
             raise keys
-        self._since = now = self.clock()
+        self._since = now = self.clock() + self.ahead
         token, self._until = keys.bearer(now)
-        self._token, self._seen = token, (*keys.secrets(), token)
+        self._keys, self._token, self._seen = keys, token, (*keys.secrets(), token)
         return token
 
     def mask(self, text: str) -> str:

@@ -1,6 +1,7 @@
-"""Sends calls: token, attempt, envelope; and again where that is harmless and may help.
+"""Sends calls: their turn, token, attempt, envelope; and again where that is harmless and may help.
 
-Only repeatable calls are repeated. What a create that went wrong means is not decided here.
+Only repeatable calls are repeated, except after a refused token. What a create that went wrong means is not decided
+here.
 """
 
 from __future__ import annotations
@@ -15,12 +16,23 @@ from typing import Final, TypeVar
 import attrs
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from ..errors import ApiError, ConnectionFailed, KlingError, ResponseError
+from ..errors import (
+    ApiError,
+    AuthenticationError,
+    ConnectionFailed,
+    KlingError,
+    RateLimited,
+    ResponseError,
+    SlotsExceeded,
+)
 from ..options import Retry
-from ..protocol.call import Call
+from ..protocol.call import Answer, Call
 from ..protocol.envelope import excerpt, located, request_id, unwrap
-from .auth import Authorizer
+from .auth import Authorizer, Secret
+from .budget import RetryBudget
+from .healing import AGAIN, BY_CLOCK, ahead, clock_is, second
 from .http import HTTP
+from .rate import RateGate
 
 T = TypeVar("T")
 
@@ -41,6 +53,11 @@ def asked_pause(error: BaseException | None) -> float | None:
     return None if asked is None else min(asked, _ASKED)
 
 
+def too_fast(error: BaseException) -> bool:
+    """Whether it is about requests per second, which the gates see to: 1302, or a gateway's 429 without a code."""
+    return isinstance(error, RateLimited) and not isinstance(error, SlotsExceeded)
+
+
 @attrs.define(eq=False)
 class Engine:
     """The one way to the vendor."""
@@ -49,11 +66,21 @@ class Engine:
     authorizer: Authorizer
     retry: Retry = attrs.field(factory=Retry)
     random: random.Random = attrs.field(factory=random.Random, repr=False)
+    budget: RetryBudget = attrs.field(factory=RetryBudget)
+    """What the repeats of this client may cost together."""
+    creates: RateGate = attrs.field(factory=RateGate)
+    """How fast calls may go that are not repeatable."""
+    queries: RateGate = attrs.field(factory=RateGate)
+    """How fast all others may go."""
+    _told: bool = attrs.field(default=False, init=False)
+    """Whether the log knows about the clock."""
     _stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
 
     async def close(self) -> None:
         """Close the connections and end all pauses; whatever is asked from now on raises `ClientClosed`."""
         self._stopped.set()
+        self.creates.close()
+        self.queries.close()
         await self.http.close()
 
     async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
@@ -67,32 +94,87 @@ class Engine:
             first = error
         return await self._again(call, first)
 
-    async def attempt(self, call: Call[T], *, leaving: Callable[[], None] | None = None) -> T:
-        """Send once; *leaving* is called just before the vendor can have understood the call."""
-        answer = await self.http.exchange(call, self.authorizer.current or await self.authorizer.renew(), leaving)
-        failure: KlingError
-        try:
-            return call.read(unwrap(answer, self.authorizer.mask))
-        except KlingError as error:
-            failure = error
-        if isinstance(failure, ResponseError) and failure.status is None:
-            # Found while reading the data, where the answer itself is out of sight.
-            text = excerpt(str(failure).encode(), self.authorizer.mask)
-            failure = ResponseError(text, status=answer.status, request_id=request_id(answer, {}))
-        elif isinstance(failure, ApiError) and failure.status is None:
-            failure = located(failure, answer, self.authorizer.mask)
+    async def attempt(self, call: Call[T]) -> T:
+        """
+        Exchange a call when its turn has come, and return what it reads or raise what became of it.
+
+        A token that was refused as such is replaced and the call sent once more, creates too: of such a refusal it is
+        certain that nothing was made.
+        """
+        gate = self.queries if call.repeatable else self.creates
+        another: Secret | None = None
+        while True:
+            if gate.rate.limited:
+                await gate.turn()
+            token = another or self.authorizer.current or await self.authorizer.renew()
+            now = asyncio.get_running_loop().time
+            cuts, start = gate.rate.cuts, now()
+            answer = await self.http.exchange(call, token)
+            try:
+                value = call.read(unwrap(answer, self.authorizer.mask))
+            except KlingError as error:
+                failure = self._whole(error, answer)
+            else:
+                gate.rate.accepted(now())
+                self.budget.refill()
+                return value
+            if too_fast(failure):
+                gate.rate.refused(now(), cuts, asked_pause(failure))
+            elif isinstance(failure, ApiError) and failure.code is not None:
+                gate.rate.accepted(now())  # refused for what it is, so that it was let in
+            if another is not None or not isinstance(failure, AuthenticationError) or failure.code not in AGAIN:
+                break
+            another = await self._replaced(token, failure, answer, now() - start)
+            if another is None:
+                break
+        if another is not None and isinstance(failure, AuthenticationError):
+            failure = second(failure, self.authorizer.ahead)
         # Without the frames of the parser, whose locals hold whatever the vendor may have echoed.
         raise failure.with_traceback(None)
+
+    def _whole(self, failure: KlingError, answer: Answer) -> KlingError:
+        """A failure with all that the answer tells: one found while reading the data has not seen the rest."""
+        if isinstance(failure, ResponseError) and failure.status is None:
+            text = excerpt(str(failure).encode(), self.authorizer.mask)
+            return ResponseError(text, status=answer.status, request_id=request_id(answer, {}))
+        if isinstance(failure, ApiError) and failure.status is None:
+            return located(failure, answer, self.authorizer.mask)
+        return failure
+
+    async def _replaced(
+        self, token: Secret, refusal: AuthenticationError, answer: Answer, took: float
+    ) -> Secret | None:
+        """Another token, made by the vendor's clock where the answer shows it; None where there is none."""
+        measured: float | None = None
+        if refusal.code in BY_CLOCK and self.http.trusted:
+            measured = ahead(answer.headers.get("Date"), self.authorizer.clock(), took)
+        try:
+            another = await self.authorizer.replace(token, measured)
+        except Exception as error:  # noqa: BLE001 - a provider's; the refusal is what became of the call, and is raised
+            log.warning("a token was refused, and the provider of credentials failed: %s", type(error).__name__)
+            return None
+        if another is not None and measured and not self._told:
+            self._told = True
+            log.warning("%s; tokens are made by the vendor's clock from now on", clock_is(measured))
+        return another
 
     async def _again(self, call: Call[T], first: KlingError) -> T:
         def pause(state: RetryCallState) -> float:
             last = state.outcome.exception() if state.outcome else first
+            if last is not None and too_fast(last):
+                return 0.0  # the gate makes all wait, and this call with them
             asked = asked_pause(last)
             return self.random.uniform(0, min(_MOST, _FIRST * 2**state.attempt_number)) if asked is None else asked
 
         def tell(state: RetryCallState) -> None:
             last = state.outcome.exception() if state.outcome else first
             log.info("%s %s failed (%s), attempt %d follows", call.method, call.path, last, state.attempt_number + 1)
+
+        often_enough = stop_after_attempt(self.retry.attempts)
+
+        def give_up(state: RetryCallState) -> bool:
+            last = (state.outcome.exception() if state.outcome else None) or first
+            return often_enough(state) or not self.budget.pay(last)
 
         made = [first]
 
@@ -102,7 +184,7 @@ class Engine:
             return await self.attempt(call)
 
         again = AsyncRetrying(
-            stop=stop_after_attempt(self.retry.attempts),
+            stop=give_up,
             wait=pause,
             retry=retry_if_exception(may_pass),
             before_sleep=tell,

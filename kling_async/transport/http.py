@@ -76,6 +76,11 @@ class HTTP:
         """Whether `close` was called."""
         return self._closed
 
+    @property
+    def trusted(self) -> bool:
+        """Whether nobody on the way can have changed an answer's headers."""
+        return self.base.scheme == "https" or is_loopback(self.base)
+
     async def close(self) -> None:
         """Close what was opened here, and refuse all further calls."""
         self._closed = True
