@@ -1,4 +1,4 @@
-"""What repeating may cost a client in all, so that a vendor who is down is not asked five times as often as one who is up.
+"""What repeating may cost a client in all, so that a vendor who is down is not asked five times as often as ever.
 
 As botocore does it: every repeat pays, every success gives a little back. Decides how much is repeated, never what.
 """

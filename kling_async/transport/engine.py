@@ -94,12 +94,12 @@ class Engine:
             first = error
         return await self._again(call, first)
 
-    async def attempt(self, call: Call[T]) -> T:
+    async def attempt(self, call: Call[T], *, leaving: Callable[[], None] | None = None) -> T:
         """
         Exchange a call when its turn has come, and return what it reads or raise what became of it.
 
-        A token that was refused as such is replaced and the call sent once more, creates too: of such a refusal it is
-        certain that nothing was made.
+        *leaving* is called just before the vendor can have understood the call. A token that was refused as such is
+        replaced and the call sent once more, creates too: of such a refusal it is certain that nothing was made.
         """
         gate = self.queries if call.repeatable else self.creates
         another: Secret | None = None
@@ -109,7 +109,7 @@ class Engine:
             token = another or self.authorizer.current or await self.authorizer.renew()
             now = asyncio.get_running_loop().time
             cuts, start = gate.rate.cuts, now()
-            answer = await self.http.exchange(call, token)
+            answer = await self.http.exchange(call, token, leaving)
             try:
                 value = call.read(unwrap(answer, self.authorizer.mask))
             except KlingError as error:

@@ -25,8 +25,8 @@ _CUT, _KNEE = 0.9, 0.98
 """Shares of the measured rate: where to go on, and up to where the way back is steep."""
 _STEEP, _FLAT = 0.02, 0.002
 """Growth with each accepted request."""
-_FLATTEST: Final = 0.002
-"""And with each second, where that is less: above the knee each refusal costs a pause, at any rate."""
+_FLAT_PER_SECOND, _FLATTEST_PER_SECOND = 0.002, 0.0005
+"""And with each second at most, below and above the measured rate: where each refusal costs a pause, at any rate."""
 _CALM: Final = 45.0
 """Seconds without a refusal after which the limit is no longer believed: the growth doubles every five of them."""
 _DOUBLING: Final = 5.0
@@ -102,7 +102,8 @@ class Rate:
         growth = _STEEP
         if self.limit >= _KNEE * self._measured:
             calm = max(0.0, now - self._cut_at - _CALM)
-            growth = min(_STEEP, min(_FLAT, _FLATTEST / self.limit) * 2.0 ** min(calm / _DOUBLING, 10.0))
+            most = _FLAT_PER_SECOND if self.limit < self._measured else _FLATTEST_PER_SECOND
+            growth = min(_STEEP, min(_FLAT, most / self.limit) * 2.0 ** min(calm / _DOUBLING, 10.0))
         self.limit += growth * max(self.limit, self._measured)
 
     def refused(self, now: float, sent: int, asked: float | None = None) -> None:
@@ -151,11 +152,9 @@ class RateGate:
     """Lets requests through at the rate, first come first served. Nothing runs while nobody waits."""
 
     rate: Rate = attrs.field(factory=Rate)
-    _waiters: deque[asyncio.Future[bool]] = attrs.field(
-        factory=lambda: deque[asyncio.Future[bool]](), init=False, repr=False
-    )
+    _waiters: deque[asyncio.Future[bool]] = attrs.field(factory=deque[asyncio.Future[bool]], init=False, repr=False)
     _gone: int = attrs.field(default=0, init=False)
-    """Waiters that were cancelled and are still in line; taking one out of the middle would cost as much as the line."""
+    """Waiters that were cancelled and are still in line, because taking one out of the middle is dear."""
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
 
