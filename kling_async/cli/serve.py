@@ -7,6 +7,7 @@ import contextlib
 import shlex
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -30,6 +31,9 @@ async def emulator(
     slots: Annotated[
         str | None, Parameter(help="Tasks at once per pool, such as video=5,image=9; without, there is no limit.")
     ] = None,
+    faults: Annotated[
+        Path | None, Parameter(help="File of what shall go wrong, and when: one JSON object a line, or one array.")
+    ] = None,
     access_key: Annotated[str | None, Parameter(help="Access key to accept.")] = None,
     secret_key: Annotated[str | None, Parameter(help="Secret key to accept.")] = None,
 ) -> int:
@@ -42,7 +46,14 @@ async def emulator(
     with Attempt(shell, Connection()) as attempt:
         try:
             attempt.exit = await _serve(
-                shell, host, port, speed=speed, seed=seed, slots=_slots(slots), keys=(access_key, secret_key)
+                shell,
+                host,
+                port,
+                speed=speed,
+                seed=seed,
+                slots=_slots(slots),
+                faults=faults,
+                keys=(access_key, secret_key),
             )
         except ModuleNotFoundError as error:
             attempt.exit = shell.fail(not_installed(error))
@@ -57,14 +68,26 @@ async def _serve(
     speed: float,
     seed: int,
     slots: Mapping[str, int],
+    faults: Path | None,
     keys: tuple[str | None, str | None],
 ) -> Exit:
     from .. import emulator as package  # noqa: PLC0415 - an extra of its own, and slow to import
 
+    try:
+        script = package.read_faults(faults) if faults is not None else ()
+    except package.FaultFileError as error:
+        return shell.fail(_not_faults(error))
     access_key, secret_key = keys[0] or package.ACCESS_KEY, keys[1] or package.SECRET_KEY
     try:
         running = package.Emulator(
-            host=host, port=port, speed=speed, seed=seed, slots=slots, access_key=access_key, secret_key=secret_key
+            host=host,
+            port=port,
+            speed=speed,
+            seed=seed,
+            slots=slots,
+            faults=script,
+            access_key=access_key,
+            secret_key=secret_key,
         )
     except ValueError as error:
         raise InvalidRequest("emulator", str(error)) from None
@@ -101,6 +124,16 @@ def _slots(text: str | None) -> dict[str, int]:
             raise InvalidRequest("slots", "must be pools with whole numbers above zero, such as video=5,image=9", text)
         read[pool] = int(amount)
     return read
+
+
+def _not_faults(error: ValueError) -> Failure:
+    return Failure(
+        type=type(error).__name__,
+        title="Not started",
+        message=str(error),
+        advice="Correct the file given with --faults",
+        exit=Exit.USAGE,
+    )
 
 
 def _not_listening(host: str, port: int, error: OSError | OverflowError) -> Failure:

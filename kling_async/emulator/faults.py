@@ -59,7 +59,8 @@ def _calls(value: Calls | Iterable[Calls]) -> tuple[Calls, ...]:
 
 def _checked_calls(_: object, __: object, value: tuple[Any, ...]) -> None:
     if not value or any(each not in CALLS for each in map(str, value)):
-        raise ValueError(f"calls must be one or several of {', '.join(CALLS)}; got {', '.join(map(repr, value))}")
+        told = ", ".join(map(repr, value)) or "nothing"
+        raise ValueError(f"calls must be one or several of {', '.join(CALLS)}; got {told}")
 
 
 def _after_since(fault: Fault, _: object, value: float | None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import count
 from random import Random
-from typing import Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -43,6 +43,9 @@ from .faults import (
 
 Kind: TypeAlias = Literal["creates", "queries", "lists", "others"]
 F = TypeVar("F", bound=Fault)
+
+SLACK: Final = 1e-3
+"""What may be missing of a token: seconds since 1970 are too large for their small parts to be exact."""
 
 
 @attrs.frozen
@@ -76,7 +79,7 @@ class Verdict:
         return self != UNDISTURBED
 
 
-UNDISTURBED = Verdict()
+UNDISTURBED: Final = Verdict()
 
 
 @attrs.frozen
@@ -130,7 +133,7 @@ class Running:
         burst = fault.burst if fault.burst is not None else max(fault.per_second, 1.0)
         gained = (now - self.filled) * fault.per_second if self.filled is not None else burst
         self.tokens, self.filled = min(self.tokens + gained, burst), now
-        if self.tokens < 1 - 1e-9:  # ten tenths of a token are one
+        if self.tokens < 1 - SLACK:
             return False
         self.tokens -= 1
         return True
