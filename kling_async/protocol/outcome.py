@@ -96,7 +96,7 @@ _UNSENT: Final = Row(_NOT, Repeat.YES, _FAIL, _FAIL)
 _UNKNOWN: Final = Row(_OPEN, Repeat.RECONCILED, Reaction.RECONCILE, _RETRY)
 _GONE: Final = Row(_OPEN, Repeat.RECONCILED, _FAIL, _FAIL)
 
-CODES: Final[Mapping[int, Row]] = {
+CODES: Final[Mapping[int | None, Row]] = {
     1000: _HALTED,
     1001: _HALTED,
     1002: _RENEWED,
@@ -127,10 +127,10 @@ WORDS: Final[Mapping[type[ApiError], Row]] = {
 }
 """What two texts under 1201 mean."""
 
-STATUSES: Final[Mapping[int, Row]] = {408: _UNKNOWN, 429: _PASSING}
+STATUSES: Final[Mapping[int | None, Row]] = {408: _UNKNOWN, 429: _PASSING}
 """By HTTP status, where there is no code or one that nobody has seen."""
 
-CLASSES: Final[Mapping[int, Row]] = {3: _REFUSED, 4: _REFUSED, 5: _UNKNOWN}
+CLASSES: Final[Mapping[str, Row]] = {"3": _REFUSED, "4": _REFUSED, "5": _UNKNOWN}
 """By the first digit of any other status. Redirects are off, so that one is a mistake in the base URL."""
 
 HERE: Final[Mapping[type[BaseException], tuple[Row, Row]]] = {
@@ -159,9 +159,9 @@ def of(error: BaseException) -> Row:
         if isinstance(error, special):
             return row
     if isinstance(error, ApiError | ResponseError):
-        code, status = error.code if isinstance(error, ApiError) else None, error.status or 0
-        return CODES.get(code or 0) or STATUSES.get(status) or CLASSES.get(status // 100, _UNKNOWN)
+        coded = CODES.get(error.code) if isinstance(error, ApiError) else None
+        return coded or STATUSES.get(error.status) or CLASSES.get(str(error.status)[:1], _UNKNOWN)
     for kind, (unsent, sent) in HERE.items():
         if isinstance(error, kind):
-            return sent if getattr(error, "may_have_been_created", False) else unsent
+            return sent if getattr(error, "may_have_been_created", None) else unsent
     return _UNKNOWN

@@ -9,26 +9,12 @@ import attrs
 
 from ..errors import KlingError
 from ..protocol.call import Call
+from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Repeat, Row, of
+from .ledger import Hold
 from .settle import Find
 
 T = TypeVar("T")
-
-
-class Hold(Protocol):
-    """The slots of one task, held by whoever wants to make it."""
-
-    def accepted(self) -> None:
-        """There is a task, which holds them from now on."""
-        ...
-
-    async def refused(self) -> None:
-        """There was no slot: wait for one, at the head of the queue. Raises what the ledger raises."""
-        ...
-
-    def release(self) -> None:
-        """There is no task. May be said twice."""
-        ...
 
 
 class Attempting(Protocol):
@@ -67,7 +53,7 @@ class Intent(Generic[T]):
 
     endpoint: str
     external_task_id: str
-    pool: str
+    pool: Pool
     call: Call[T] = attrs.field(repr=False)
     find: Find[T] = attrs.field(repr=False)
     """Asks the vendor, once, for the task with the external id."""

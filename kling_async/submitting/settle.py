@@ -39,7 +39,7 @@ class Settled(Generic[T]):
 def after(elapsed: float, window: float) -> float:
     """The next moment to ask, in seconds after the create: 1, 2, 4, 8, 15, 30, 45 ... and the end of the window."""
     usual = next((moment for moment in _MOMENTS if moment > elapsed), (elapsed // _EVERY + 1) * _EVERY)
-    return window if elapsed < window < usual else usual
+    return min(window, usual) if elapsed < window else usual
 
 
 async def settle(find: Find[T], *, since: float, window: float, taken: bool = False) -> Settled[T]:

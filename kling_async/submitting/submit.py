@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import attrs
 
 from ..errors import ApiError, ClientClosed, ConnectionFailed, KlingError, ResponseError, SubmitUnknown
+from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Reaction, Row
 from ..transport.engine import asked_pause
-from .intent import Attempting, Created, Finished, Hold, Intent
+from .intent import Attempting, Created, Finished, Intent
+from .ledger import Hold
 from .settle import settle
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Submitter:
 
     engine: Attempting
     random: random.Random = attrs.field(repr=False)
-    stop: Callable[[str | None, KlingError], None]
+    stop: Callable[[Pool | None, KlingError], None]
     """Called with a pool, or None for all, when an error is one that every other create there would meet as well."""
     tell: Callable[[Finished], None]
     """Called at the end of each create that was cancelled when a task may have been made."""
@@ -188,13 +190,12 @@ class Submitter:
                 trouble = error
             row = it.failed(trouble, clock())
             self._stop(it, row, trouble)
-            again = False
-            if row.create is Reaction.SLOT and not it.abandoned:
+            again = row.create is Reaction.SLOT and not it.abandoned
+            if again:
                 try:
                     await it.hold.refused()
-                    again = True
                 except KlingError as error:
-                    trouble = error
+                    trouble, again = error, False
             elif row.create in _AGAIN:
                 sent += 1
                 held = row.outcome is Outcome.UNKNOWN and self.on_unknown == "hold"

@@ -22,6 +22,7 @@ from kling_async import (
 )
 from kling_async.errors import KlingError
 from kling_async.protocol.call import Call
+from kling_async.protocol.endpoint import Pool
 from kling_async.submitting.intent import Created, Finished, Intent
 from kling_async.submitting.submit import Submitter
 
@@ -163,7 +164,7 @@ class Bench:
     ) -> None:
         self.posts, self.finds = Script(list(posts)), Script(finds or [None])
         self.hold = Held(slot=slot)
-        self.stopped: list[tuple[str | None, KlingError]] = []
+        self.stopped: list[tuple[Pool | None, KlingError]] = []
         self.told: list[Finished] = []
         self.tokens = tokens
         self.paid: list[KlingError] = []

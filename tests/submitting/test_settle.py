@@ -58,6 +58,12 @@ async def test_a_question_that_fails_is_no_answer() -> None:
 
 
 @pytest.mark.looptime
+async def test_a_failure_does_not_put_the_next_question_off() -> None:
+    """Nobody asked for that."""
+    assert ([0, 0.5], None, True, None) == await asked(down(), None, window=0.5)
+
+
+@pytest.mark.looptime
 async def test_two_minutes_of_failing_questions_after_the_window_are_enough() -> None:
     """Then the last failure is told."""
     error = down()

@@ -668,6 +668,20 @@ async def test_an_answer_that_comes_together_with_the_cancellation_is_told() -> 
 
 
 @pytest.mark.looptime
+async def test_a_task_that_is_found_together_with_the_cancellation_is_told() -> None:
+    """As above."""
+    bench = Bench(lost(), finds=[Wait(3, a_task())])
+    making = bench.start()
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_at(now() + 3, lambda: asyncio.get_running_loop().call_soon(making.cancel))
+    with pytest.raises(asyncio.CancelledError):
+        await making
+    await asyncio.sleep(1)
+
+    assert ["accepted"] == [each.outcome for each in bench.told]
+
+
+@pytest.mark.looptime
 async def test_a_time_limit_of_the_callers_is_a_cancellation_like_any() -> None:
     """`asyncio.timeout` around a create."""
     bench = Bench(Wait(5, a_task()))
@@ -708,7 +722,9 @@ async def test_closing_ends_a_create_that_may_have_arrived_with_its_id() -> None
     await asyncio.sleep(1)
     start = now()
     await bench.submitter.close()
-    with pytest.raises(SubmitUnknown, match="the client was closed before it was known") as caught:
+    with pytest.raises(
+        SubmitUnknown, match=r"^images\.generate: the client was closed before it was known what became of it; the task"
+    ) as caught:
         await making
 
     assert ID == caught.value.external_task_id
@@ -750,7 +766,7 @@ async def test_a_closed_submitter_sends_nothing() -> None:
     bench = Bench(a_task())
     await bench.submitter.close()
     await bench.submitter.close()
-    with pytest.raises(ClientClosed, match="make a new KlingClient"):
+    with pytest.raises(ClientClosed, match=r"^the client is closed; make a new KlingClient$"):
         await bench.make()
 
     assert [] == bench.posts.calls

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from kling_async import SubmitUnknown
 from kling_async.errors import KlingError
 from kling_async.protocol.call import Call
+from kling_async.protocol.endpoint import Pool
 from kling_async.submitting.intent import Created, Finished, Intent
 from kling_async.submitting.submit import Submitter
 from tests.submitting.creating import (
@@ -127,7 +128,7 @@ async def create(vendor: Vendor, on_unknown: Any, cancel_at: float | None) -> tu
     return end, hold, told
 
 
-def _ignored(_: str | None, __: KlingError) -> None:
+def _ignored(_: Pool | None, __: KlingError) -> None:
     """What a ledger would be told."""
 
 

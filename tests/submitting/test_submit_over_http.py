@@ -36,6 +36,7 @@ from kling_async import (
 )
 from kling_async.api import Images
 from kling_async.errors import ApiError
+from kling_async.protocol.endpoint import Pool
 from kling_async.submitting.intent import Created, Finished, Intent
 from kling_async.submitting.submit import Submitter
 from kling_async.transport.auth import Authorizer
@@ -72,7 +73,7 @@ class Side:
     submitter: Submitter
     hold: Held = attrs.field(factory=Held)
     told: list[Finished] = attrs.field(factory=list[Finished])
-    stopped: list[str | None] = attrs.field(factory=list[str | None])
+    stopped: list[Pool | None] = attrs.field(factory=list[Pool | None])
 
     async def find(self) -> Any:
         """One question."""
@@ -101,7 +102,7 @@ async def a_side(url: str, session: aiohttp.ClientSession | None = None) -> Asyn
     """A submitter over the real engine."""
     limits = aiohttp.ClientTimeout(total=20)
     engine = Engine(HTTP(URL(url), limits, session), Authorizer(ApiKey(API_KEY)), Retry(), random.Random(1))
-    told, stopped = list[Finished](), list[str | None]()
+    told, stopped = list[Finished](), list[Pool | None]()
     submitter = Submitter(
         engine=engine,
         random=random.Random(1),
@@ -148,7 +149,7 @@ def posts(vendor: Vendor) -> list[bytes]:
     ],
 )
 async def test_a_refusal_for_good_is_raised_and_stops_whom_it_concerns(
-    reply: Reply, error: type[Exception], stopped: list[str | None]
+    reply: Reply, error: type[Exception], stopped: list[Pool | None]
 ) -> None:
     """No question is asked, the slot is given back, nothing is sent again but with a fresh token."""
     async with Vendor(Scripted([reply], [MADE])) as vendor, a_side(vendor.url) as side:
