@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -273,3 +274,22 @@ async def test_the_command_plays_the_file(refusing: str) -> None:
         status = answer.status
 
     assert 503 == status
+
+
+def test_the_script_in_the_documentation_is_one() -> None:
+    """Every block of JSON in it can be played."""
+    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+
+    played = [parse_faults(block) for block in re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)]
+
+    assert [6] == [len(each) for each in played]
+
+
+def test_the_documentation_names_everything() -> None:
+    """Every fault, way, shape and field has its place there."""
+    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    names = {f"`{kind.__name__}(" for kind in KINDS.values()}
+    fields = {field.name for kind in KINDS.values() for field in attrs.fields(kind)}
+    words = {f'"{way}"' for way in faults.WAYS} | set(faults.SHAPES) | set(faults.CALLS) | fields
+
+    assert set() == {each for each in names | words if each not in page}
