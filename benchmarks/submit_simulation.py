@@ -1,4 +1,4 @@
-"""Slots put to use and requests refused: the real queue and ceiling on a clock of their own, beside other ways to submit.
+"""Slots put to use, requests refused: the real queue and ceiling on a clock of their own, beside other ways to submit.
 
 All strategies see the same draws. There is always a backlog. A POST takes `RTT` seconds; the end of a task is noticed
 some time after it, on average by the lag of its kind. Utilisation is the part of the slots that were ours to use which
@@ -44,20 +44,20 @@ class Task(Claim):
 class Submitter(Protocol):
     """One process that has tasks to make."""
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task, /) -> None:
         """Have one more to make."""
 
-    def admit(self, now: float) -> tuple[Iterable[Task], float | None]:
+    def admit(self, now: float, /) -> tuple[Iterable[Task], float | None]:
         """Which to send now, and when to ask again."""
         ...
 
-    def accepted(self, task: Task, now: float) -> None:
+    def accepted(self, task: Task, now: float, /) -> None:
         """It was made."""
 
-    def refused(self, task: Task, now: float) -> None:
+    def refused(self, task: Task, now: float, /) -> None:
         """There was no slot."""
 
-    def release(self, task: Task, now: float) -> None:
+    def release(self, task: Task, now: float, /) -> None:
         """Its end was noticed."""
 
 
@@ -97,7 +97,7 @@ class Fixed:
         task.tries += 1
         heapq.heappush(self._refused, (now + pause, next(self._order), task))
 
-    def release(self, task: Task, now: float) -> None:
+    def release(self, task: Task, now: float) -> None:  # noqa: ARG002 - as all have it
         """Leave the semaphore."""
         self._free += task.weight
 
@@ -134,7 +134,7 @@ class Aimd:
         if task.sent >= self._cut:
             self._window, self._cut = max(1.0, 0.8 * self._window), now
 
-    def release(self, task: Task, now: float) -> None:
+    def release(self, task: Task, now: float) -> None:  # noqa: ARG002 - as all have it
         """A little more room."""
         self._used -= 1
         self._window += 1 / self._window

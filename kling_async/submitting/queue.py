@@ -2,8 +2,8 @@
 
 Two lanes. Interactive tasks go before batch ones, except that the first of the batch lane has its turn after four of
 them. In a lane the first to come is the first to go. Where the next one is too wide for what is free, four later ones
-at most may pass it, then all wait until it has gone: so the slots are put to use, and no wide task waits for ever.
-Whoever was let go and comes back, because the vendor refused, stands where it stood.
+at most may pass it, the widest that fit, then all wait until it has gone: so the slots are put to use, and no wide task
+waits for ever. Whoever was let go and comes back, because the vendor refused, stands where it stood.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import chain, islice, takewhile
+from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -103,9 +104,10 @@ class Queue(Generic[T]):
         if head.passed < self._bypass:
             lane = self._next_lane()
             other = self._batch if lane is self._urgent else self._urgent
-            for each in islice(chain(lane, other), 1, 1 + _AHEAD):
-                if fits(each.weight):
-                    return each
+            behind = islice(chain(lane, other), 1, 1 + _AHEAD)
+            passing = max((each for each in behind if fits(each.weight)), key=attrgetter("weight"), default=None)
+            if passing is not None:
+                return passing
         return head if fits(head.weight) else None
 
     def take(self, ticket: T) -> None:
