@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
+LONGEST: Final = 80
+
 Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def shown(value: Any) -> str:
+    """A value for a message, however long it is."""
+    told = repr(value)
+    return told if len(told) <= LONGEST else f"{told[:LONGEST]}..."
 
 
 def number(least: float | None = None) -> Check:
@@ -44,7 +52,7 @@ def one_of(names: Collection[str]) -> Check:
 def _rule(rule: str, holds: Callable[[Any], bool]) -> Check:
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not holds(value):
-            raise ValueError(f"{attribute.name} must be {rule}; got {value!r}")
+            raise ValueError(f"{attribute.name} must be {rule}; got {shown(value)}")
 
     return check
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import attrs
 
 from .documents import is_array, is_object
+from .fault_fields import shown
 from .faults import KINDS, Fault
 
 NAME: Final = "fault"
@@ -80,7 +81,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     twice = next((key for count, (key, _) in enumerate(pairs) if key in dict(pairs[:count])), None)
     if twice is not None:
-        raise ValueError(f"{twice} must be given once; got {read[twice]!r} as well")
+        raise ValueError(f"{twice} must be given once; got {shown(read[twice])} as well")
     return read
 
 
@@ -90,18 +91,18 @@ def _no_constant(name: str) -> None:
 
 def _fault(entry: Any) -> Fault:
     if not is_object(entry):
-        raise ValueError(f"an entry must be an object; got {'an array' if is_array(entry) else repr(entry)}")
+        raise ValueError(f"an entry must be an object; got {'an array' if is_array(entry) else shown(entry)}")
     if NAME not in entry:
         raise ValueError(f"{NAME} must be given: one of {', '.join(KINDS)}; got nothing")
     name = entry[NAME]
     if not isinstance(name, str) or name not in KINDS:
-        raise ValueError(f"{NAME} must be one of {', '.join(KINDS)}; got {name!r}")
+        raise ValueError(f"{NAME} must be one of {', '.join(KINDS)}; got {shown(name)}")
     kind = KINDS[name]
     fields = {field.name: field for field in attrs.fields(kind)}
     given = {key: value for key, value in entry.items() if key != NAME}
     for key, value in given.items():
         if key not in fields:
-            raise ValueError(f"{key} must be one of the fields of {name}: {', '.join(fields)}; got {value!r}")
+            raise ValueError(f"{key} must be one of the fields of {name}: {', '.join(fields)}; got {shown(value)}")
     for field in fields.values():
         if field.default is attrs.NOTHING and field.name not in given:
             raise ValueError(f"{field.name} must be given for {name}; got nothing")

@@ -18,7 +18,7 @@ import attrs
 from .direct import BY_PATH
 from .documents import http_statuses
 from .endpoints import ENDPOINTS
-from .fault_fields import above, number, one_of, share, text, truth, whole
+from .fault_fields import above, number, one_of, share, shown, text, truth, whole
 from .pools import POOLS
 
 Calls: TypeAlias = Literal["creates", "queries", "lists", "others", "any"]
@@ -41,14 +41,16 @@ def _checked_answer(_: object, __: object, value: Any) -> None:
             return
     elif isinstance(value, int) and not isinstance(value, bool) and (value in STATUSES or value >= 1000):
         return
-    raise ValueError(f"answer must be one of {', '.join(WAYS)}, an HTTP status or a code of the API; got {value!r}")
+    raise ValueError(
+        f"answer must be one of {', '.join(WAYS)}, an HTTP status or a code of the API; got {shown(value)}"
+    )
 
 
 def _checked_path(_: object, __: object, value: Any) -> None:
     known = (*(endpoint.path for endpoint in ENDPOINTS), *BY_PATH)
     if isinstance(value, str) and any(fnmatchcase(path, value) or value.startswith(f"{path}/") for path in known):
         return
-    raise ValueError(f"path must be a path of the API, with * for any part of it; got {value!r}")
+    raise ValueError(f"path must be a path of the API, with * for any part of it; got {shown(value)}")
 
 
 def _calls(value: Calls | Iterable[Calls]) -> tuple[Calls, ...]:
@@ -59,13 +61,13 @@ def _calls(value: Calls | Iterable[Calls]) -> tuple[Calls, ...]:
 
 def _checked_calls(_: object, __: object, value: tuple[Any, ...]) -> None:
     if not value or any(each not in CALLS for each in map(str, value)):
-        told = ", ".join(map(repr, value)) or "nothing"
+        told = ", ".join(map(shown, value)) or "nothing"
         raise ValueError(f"calls must be one or several of {', '.join(CALLS)}; got {told}")
 
 
 def _after_since(fault: Fault, _: object, value: float | None) -> None:
     if value is not None and value <= fault.since:
-        raise ValueError(f"until must be later than since, which is {fault.since!r}; got {value!r}")
+        raise ValueError(f"until must be later than since, which is {fault.since!r}; got {shown(value)}")
 
 
 @attrs.frozen(kw_only=True)
@@ -123,11 +125,11 @@ class Answered(Sometimes):
     def __attrs_post_init__(self) -> None:
         is_code = isinstance(self.answer, int) and self.answer >= 1000
         if is_code and self.status is None and self.answer not in http_statuses():
-            raise ValueError(f"answer must be a documented code where no status is given; got {self.answer!r}")
+            raise ValueError(f"answer must be a documented code where no status is given; got {shown(self.answer)}")
         if not is_code and self.status is not None:
-            raise ValueError(f"status must be left out where the answer is no code; got {self.status!r}")
+            raise ValueError(f"status must be left out where the answer is no code; got {shown(self.status)}")
         if not is_code and self.message:
-            raise ValueError(f"message must be left out where the answer is no code; got {self.message!r}")
+            raise ValueError(f"message must be left out where the answer is no code; got {shown(self.message)}")
 
 
 @attrs.frozen(kw_only=True)

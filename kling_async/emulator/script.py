@@ -248,7 +248,9 @@ class Script:
                 yield fault, each.begins, each.ends
 
     def ahead(self, moment: float) -> float:
-        """By how much the vendor's clock was fast at a moment."""
+        """By how much the vendor's clock was fast at a moment; asked twice for each row of a list."""
+        if not self._running:
+            return 0.0
         clocks = (each.fault.ahead for each in self._running if isinstance(each.fault, Clock) and each.in_force(moment))
         return sum(clocks, 0.0)
 

@@ -215,6 +215,14 @@ def test_whatever_stands_in_a_field_it_is_read_or_refused(value: Any) -> None:
                 continue
 
 
+def test_a_long_value_is_told_in_short() -> None:
+    """A message is for reading."""
+    with pytest.raises(FaultFileError) as caught:
+        parse_faults(json.dumps({"fault": "hide", "seconds": "x" * 1000}))
+
+    assert len(str(caught.value)) < 200
+
+
 def test_a_file_is_read(tmp_path: Path) -> None:
     """As UTF-8, with or without a mark at its beginning."""
     path = tmp_path / "script.jsonl"
