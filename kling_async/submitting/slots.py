@@ -79,6 +79,8 @@ class _Counter:
         self._order = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._alarm: float | None = None
+        """When the timer goes off."""
         self._again: float | None = None
         self._queued = False
         self._learned: int | None = None
@@ -90,14 +92,14 @@ class _Counter:
         learned = None if ceiling.learned == ENDLESS else int(ceiling.learned)
         return Slots(used=ceiling.used, limit=self._limit, learned=learned, queued=len(self._pool.queue))
 
-    async def acquire(self, weight: int, *, urgent: bool, timeout: float | None) -> LocalHold:
+    def enter(self, weight: int, *, urgent: bool, timeout: float | None) -> LocalHold:
         if self._limit is not None and weight > self._limit:
             raise InvalidRequest("n", f"must be at most {self._limit}, the limit given for {self._name} tasks", weight)
-        self._raise_if_stopped()
+        if self._stopped is not None:
+            raise copy.copy(self._stopped)
         self._loop = asyncio.get_running_loop()
         hold = LocalHold(weight, urgent, self, timeout, None if timeout is None else self._loop.time() + timeout)
         self._pool.add(hold)
-        await self._wait(hold)
         return hold
 
     def claim(self, weight: int) -> LocalHold:
@@ -110,13 +112,13 @@ class _Counter:
         self._turn()
 
     async def refused(self, hold: LocalHold) -> None:
+        if hold.stand is not Stand.AWAY:
+            raise RuntimeError(f"a task was refused that is not under way but {hold.stand.name.lower()}")
         self._pool.refused(hold, self._now())
-        try:
-            self._raise_if_stopped()
-        except BaseException:
+        if self._stopped is not None:
             self.release(hold)
-            raise
-        await self._wait(hold)
+            raise copy.copy(self._stopped)
+        await self.wait(hold)
 
     def release(self, hold: LocalHold) -> None:
         self._pool.release(hold, self._now())
@@ -131,17 +133,16 @@ class _Counter:
     def resume(self) -> None:
         self._stopped = None
 
-    async def _wait(self, hold: LocalHold) -> None:
-        self._turn()
-        if hold.stand is not Stand.WAITING:
-            return
-        hold.future = asyncio.get_running_loop().create_future()
+    async def wait(self, hold: LocalHold) -> None:
+        hold.future = future = asyncio.get_running_loop().create_future()
         try:
-            if hold.deadline is not None:
-                heapq.heappush(self._deadlines, (hold.deadline, next(self._order), hold))
-                self._arm()
-            self._listeners.waits(self._name, hold.weight, len(self._pool.queue))
-            await hold.future
+            self._turn()
+            if not future.done():
+                if hold.deadline is not None:
+                    heapq.heappush(self._deadlines, (hold.deadline, next(self._order), hold))
+                    self._arm()
+                self._listeners.waits(self._name, hold.weight, len(self._pool.queue))
+            await future
         except BaseException:
             self.release(hold)  # wherever it stands: its turn may have come at the moment of a cancellation
             raise
@@ -166,14 +167,7 @@ class _Counter:
                 break
             heapq.heappop(self._deadlines)
             if hold.stand is Stand.WAITING:
-                after = f"{hold.timeout:g} s"
-                self._dismiss(
-                    hold,
-                    SlotsUnavailable(
-                        f"no slot for a task of weight {hold.weight} came free in {after}"
-                        f" (pool {self._name}); no task was made"
-                    ),
-                )
+                self._dismiss(hold, _too_late(self._name, hold))
         if len(self._deadlines) > 2 * len(self._pool.queue) + _FEW:
             current = {hold: entry for entry in self._deadlines if (hold := entry[2]).stand is Stand.WAITING}
             self._deadlines = sorted(current.values())
@@ -186,17 +180,16 @@ class _Counter:
     def _arm(self) -> None:
         """Have the timer go off at the next moment that matters."""
         times = [at for at in (self._again, self._deadlines[0][0] if self._deadlines else None) if at is not None]
-        at = min(times, default=None) if self._pool.queue else None
+        alarm = min(times, default=None) if self._pool.queue else None
+        if alarm == self._alarm:
+            return
         if self._timer is not None:
-            if at == self._timer.when():
-                return
             self._timer.cancel()
-        self._timer = None
-        if at is not None and self._loop is not None:
-            self._timer = self._loop.call_at(at, self._ring)
+        self._alarm = alarm
+        self._timer = None if alarm is None or self._loop is None else self._loop.call_at(alarm, self._ring)
 
     def _ring(self) -> None:
-        self._timer = None
+        self._timer = self._alarm = None
         self._turn()
 
     def _tell(self) -> None:
@@ -208,12 +201,13 @@ class _Counter:
             self._learned = learned
             self._listeners.learned(self._name, learned)
 
-    def _raise_if_stopped(self) -> None:
-        if self._stopped is not None:
-            raise copy.copy(self._stopped)
-
     def _now(self) -> float:
         return 0.0 if self._loop is None else self._loop.time()  # nobody has waited yet, so that no time matters
+
+
+def _too_late(pool: Pool, hold: LocalHold) -> SlotsUnavailable:
+    slots = "slot" if hold.weight == 1 else f"{hold.weight} slots"
+    return SlotsUnavailable(f"no {slots} of the pool {pool!r} came free in {hold.timeout:g} s; no task was made")
 
 
 class LocalLedger:
@@ -244,7 +238,10 @@ class LocalLedger:
         self, pool: Pool, weight: int, priority: Priority = "interactive", timeout: float | None = None
     ) -> LocalHold:
         """Wait until a task of *weight* slots may be sent; raises as `SlotLedger` says."""
-        return await self._counters[pool].acquire(weight, urgent=priority == "interactive", timeout=timeout)
+        counter = self._counters[pool]
+        hold = counter.enter(weight, urgent=priority == "interactive", timeout=timeout)
+        await counter.wait(hold)
+        return hold
 
     def claim(self, pool: Pool, weight: int) -> LocalHold:
         """Count a task that exists already. Never waits, and may exceed the limit."""

@@ -188,7 +188,7 @@ async def test_no_slot_in_time() -> None:
     (first,) = await held(slots, 1)
     patient = await begun(slots.acquire("video", 1, timeout=50))
     begun_at = loop.time()
-    with pytest.raises(SlotsUnavailable, match=r"in 5 s \(pool video\); no task was made"):
+    with pytest.raises(SlotsUnavailable, match="no slot of the pool 'video' came free in 5 s; no task"):
         await slots.acquire("video", 1, timeout=5)
     after = loop.time() - begun_at
     first.release()
@@ -209,6 +209,33 @@ async def test_the_timeout_goes_on_after_a_refusal() -> None:
 
     assert 33.5 == pytest.approx(after)
     assert (1, 0) == (slots.slots["video"].used, slots.slots["video"].queued)
+
+
+async def test_a_timeout_that_was_over_while_the_task_was_sent_counts_after_its_refusal() -> None:
+    """It had waited before, for the first time."""
+    slots = ledger()
+    other = slots.claim("video", 1)
+    await refusing(slots, 0)
+    waiting = await begun(slots.acquire("video", 1, timeout=5))
+    other.release()
+    hold = await waiting
+    await asyncio.sleep(10)
+    with pytest.raises(SlotsUnavailable):
+        await hold.refused()
+
+    assert (0, 0) == (slots.slots["video"].used, slots.slots["video"].queued)
+
+
+@pytest.mark.parametrize(("end", "used"), [("accepted", 1), ("release", 0)])
+async def test_only_a_task_that_is_under_way_can_be_refused(end: str, used: int) -> None:
+    """To wait for a second turn of one that has its slots, or needs none, would be to wait for ever."""
+    slots = ledger()
+    hold = await slots.acquire("video", 1)
+    getattr(hold, end)()
+    with pytest.raises(RuntimeError, match="a task was refused that is not under way but"):
+        await hold.refused()
+
+    assert (used, 0) == (slots.slots["video"].used, slots.slots["video"].queued)
 
 
 async def test_a_refused_task_goes_before_those_that_came_later() -> None:
