@@ -6,7 +6,8 @@ the vendor's own time, which is believed only where nobody on the way can have w
 
 from __future__ import annotations
 
-from email.utils import mktime_tz, parsedate_tz
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ..errors import AuthenticationError
@@ -32,11 +33,8 @@ def ahead(date: str | None, now: float, took: float) -> float | None:
     *now* is our clock when the answer came, *took* the seconds since the request was begun, of which the answer's way
     is taken to be half.
     """
-    told = parsedate_tz(date) if date else None
-    if told is None:
-        return None
     try:
-        moment = float(mktime_tz(told))
+        moment = parsedate_to_datetime(date or "").replace(tzinfo=UTC).timestamp()  # which is what HTTP's dates are in
     except (ValueError, OverflowError):
         return None
     if not _EARLIEST <= moment < _LATEST:
@@ -55,7 +53,7 @@ def second(refusal: AuthenticationError, seconds: float) -> AuthenticationError:
     tried = (
         f"One made by the vendor's clock was refused as well: {clock_is(seconds)}"
         if seconds
-        else ("Another token was refused as well")
+        else "Another token was refused as well"
     )
     return type(refusal)(
         refusal.message,
