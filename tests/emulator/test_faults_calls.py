@@ -165,6 +165,26 @@ async def _status(request: Any) -> int:
         return int(answer.status)
 
 
+async def test_what_is_cut_off_is_the_true_answer(raw: Callable[..., Any], kling_emulator: Emulator) -> None:
+    """Of a task that was made the beginning is told, of one that was not there is nothing to tell."""
+    kling_emulator.add(Refuse("unreadable", first=1), Lose("unreadable"))
+
+    _, _, refused = await raw("POST", IMAGES, BODY)
+    _, _, lost = await raw("POST", IMAGES, BODY)
+
+    assert [False, True] == [b'"data": {' in content for content in (refused, lost)]
+
+
+async def test_an_array_stays_one(call: Call, kling_emulator: Emulator) -> None:
+    """The data of a list are in an array as they are."""
+    await call("POST", IMAGES, BODY)
+    kling_emulator.add(Bend("array", calls="any"))
+
+    _, answer = await call("GET", IMAGES)
+
+    assert ["task_id"] == list(answer["data"][0])[:1]
+
+
 async def test_a_page_of_html_is_html(raw: Callable[..., Any], kling_emulator: Emulator) -> None:
     """As a gateway sends it."""
     kling_emulator.add(Lose("html"))
@@ -347,6 +367,19 @@ async def test_a_rate_is_met_exactly(call: Call, kling_emulator: Emulator) -> No
 
     assert [1201] * 20 == told[0]
     assert [1201, 1302] * 10 == told[1]
+
+
+@pytest.mark.looptime
+async def test_a_rate_does_not_save_up(raw: Callable[..., Any], kling_emulator: Emulator) -> None:
+    """After an hour of silence no more may come at once than before; the header is sent if it was asked for."""
+    kling_emulator.add(Rate(0.5, burst=3, retry_after=7))
+    await raw("GET", IMAGES)
+    await asyncio.sleep(3600)
+
+    told = [await raw("GET", IMAGES) for _ in range(4)]
+
+    assert [200, 200, 200, 429] == [status for status, _, _ in told]
+    assert [None, None, None, "7"] == [headers.get("Retry-After") for _, headers, _ in told]
 
 
 @pytest.mark.looptime

@@ -165,7 +165,7 @@ async def test_a_limit_may_come_where_there_was_none(call: Call, kling_emulator:
 @pytest.mark.kling_emulator(speed=1, slots={"video": 3})
 async def test_a_neighbour_takes_slots_for_a_while(call: Call, kling_emulator: Emulator) -> None:
     """Unseen: there is less room and no task to explain it."""
-    kling_emulator.add(Neighbour("video", 2, until=10))
+    kling_emulator.add(Neighbour("video", 2, until=10), Neighbour("image", 3))
 
     during = [(await call("POST", VIDEOS, BODY))[0] for _ in range(2)]
     listed = await ids(call, VIDEOS)
@@ -184,11 +184,13 @@ async def test_a_neighbour_may_be_seen(pool: Pool, path: str, call: Call, kling_
     await asyncio.sleep(11)
 
     theirs = await ids(call, path)
+    again = await ids(call, path)
     status, row = await call("GET", f"{path}/{theirs[0]}")
     await asyncio.sleep(60)
     _, ended = await call("GET", f"{path}/{theirs[0]}")
 
     assert ([], 2, 200) == (before, len(theirs), status)
+    assert theirs == again
     assert ("processing", "succeed") == (row["data"]["task_status"], ended["data"]["task_status"])
     assert ({}, 0) == (kling_emulator.tasks, sum(kling_emulator.spent.values()))
 
