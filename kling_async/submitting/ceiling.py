@@ -3,13 +3,13 @@
 Until the first refusal half as much may be under way as is held. What is held then is the ceiling; each slot that
 comes free below it is filled. At times one task is sent above it, as a probe; where that is accepted two follow, then
 four: so a limit that was raised is found within seconds. Another task that is refused lowers the ceiling to what is
-held. Refusals cost requests, so probes are rare: one in the time that twenty-five tasks take to end, or in a median
-duration where that is shorter.
+held. Refusals cost requests, so probes are rare: one in a median duration, but while four tasks end at least and
+twenty-five at most.
 
 The ceiling counts what was not seen to end, which may be more than the vendor counts. A little more does no harm: it
 fills slots that are free there already. Much more, since nobody looked, comes down with a few refusals: never more is
-under way at once than eight slots, or half of what is held. A slow drift upwards, as an alternative to rare probes,
-gains nothing in benchmarks/submit_simulation.py and is left out.
+under way at once than eight slots, or half of what is held. A slow drift upwards on top of the probes gains nothing
+that benchmarks/submit_simulation.py could show, and is left out.
 
 A limit that the user gave is never exceeded, and used at once; a refusal below it is learned from all the same.
 """
@@ -29,8 +29,8 @@ _GAP, _GROWTH = 2.0, 1.7
 """Seconds between two probes after one was accepted, and by how much more after each refusal."""
 _SETTLE: Final = 0.5
 """Seconds from probes that were accepted to the next."""
-_SPACING: Final = 25
-"""Tasks that end between two probes."""
+_LEAST, _MOST = 4, 25
+"""Tasks that end between two probes: more where a median is longer, but not more than so many."""
 _HANDFUL: Final = 4
 """The part of what is held, one in so many, that is sent as probes at once."""
 _STEP: Final = 1.03
@@ -125,7 +125,11 @@ class Ceiling:
         self._rest = now + min(_LONGEST_PAUSE, self._median / 4, 2.0**self._refusals)
         self._refusals += 1
         self._handful = 1
-        self._gap = min(_GROWTH * self._gap, self._median * min(1.0, _SPACING / max(1, self.held)))
+        if not self.used:  # others have the slots, and how many will be ours is open
+            self._gap, self._next_probe = _GAP, now
+            return
+        used = max(1, self.held)
+        self._gap = min(_GROWTH * self._gap, self._median * min(max(1.0, _LEAST / used), _MOST / used))
         self._next_probe = now + self._gap * self._chance.uniform(0.75, 1.25)
 
     def returned(self, weight: int, *, probe: bool) -> None:

@@ -122,6 +122,20 @@ def test_a_refusal_takes_no_turn() -> None:
     assert [*quick[:4], batch, *quick[4:]] == gone(queue, 1)
 
 
+def test_turns_are_not_inherited() -> None:
+    """A batch that gave up had waited for its turn; the next one waits for its own."""
+    queue, (batch,) = queued([1], urgent=False)
+    quick = [Ticket(1, urgent=True) for _ in range(8)]
+    for ticket in quick:
+        queue.add(ticket)
+    gone(queue, 1, most=4)
+    queue.remove(batch)
+    late = Ticket(1, urgent=False)
+    queue.add(late)
+
+    assert [*quick[4:], late] == gone(queue, 1)
+
+
 def test_whoever_gives_up_leaves_no_hole() -> None:
     """Neither at the head nor behind it."""
     queue, tickets = queued([9, 2, 1, 1])
