@@ -32,12 +32,14 @@ class FaultFileError(ValueError):
 def read_faults(path: str | Path) -> tuple[Fault, ...]:
     """The faults of a file, in its order. Raises ``FaultFileError``, also where the file cannot be read."""
     try:
-        if Path(path).is_file() and Path(path).stat().st_size > LONGEST:
-            raise FaultFileError(f"{path} must be a file of at most {LONGEST} bytes")
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as file:
+            content = file.read(LONGEST + 1)
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"no UTF-8 at byte {error.start}"
         raise FaultFileError(f"{path} cannot be read: {reason}") from None
+    if len(content) > LONGEST:
+        raise FaultFileError(f"{path} cannot be read: more than {LONGEST} bytes")
     return parse_faults(text, name=str(path))
 
 

@@ -232,10 +232,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """A missing one, a directory, and one that is no text."""
+    """A missing one, a directory, one that is no text, and one that never ends."""
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    with (tmp_path / "endless").open("wb") as file:
+        file.truncate(10_000_001)
 
-    for name in ("missing", ".", "bytes"):
+    for name in ("missing", ".", "bytes", "endless"):
         with pytest.raises(FaultFileError, match="cannot be read") as caught:
             read_faults(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)

@@ -161,6 +161,20 @@ async def test_a_limit_may_come_where_there_was_none(call: Call, kling_emulator:
     assert (429, 1303, 200) == (image, refusal["code"], video)
 
 
+@real_time
+@pytest.mark.looptime
+async def test_a_lower_limit_does_not_touch_what_holds_no_slot(call: Call, kling_emulator: Emulator) -> None:
+    """Synchronous calls go on while more tasks run than there are slots left."""
+    await call("POST", VIDEOS, BODY)
+    kling_emulator.add(Limit("video", 0))
+
+    spoken, _ = await call(
+        "POST", "/v1/audio/tts", {"text": "hello", "voice_id": "oversea_male1", "voice_language": "en"}
+    )
+
+    assert 200 == spoken
+
+
 @pytest.mark.looptime
 @pytest.mark.kling_emulator(speed=1, slots={"video": 3})
 async def test_a_neighbour_takes_slots_for_a_while(call: Call, kling_emulator: Emulator) -> None:
