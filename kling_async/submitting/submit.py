@@ -199,13 +199,15 @@ class Submitter:
             elif row.create in _AGAIN:
                 sent += 1
                 held = row.outcome is Outcome.UNKNOWN and self.on_unknown == "hold"
-                again = sent < self.attempts and not held and self.afford(trouble)
-            if again and row.create is Reaction.PAUSE and not it.abandoned:
+                again = sent < self.attempts and not held and not it.abandoned
+            if again and row.create is Reaction.PAUSE and (again := self.afford(trouble)):
                 await asyncio.sleep(self._pause(sent, trouble))
             if it.doubted:
                 found = await self._settled(it, row, trouble)
                 if found is not None:
                     return Created(task=found, born=None)
+            if again and row.create is Reaction.RECONCILE:
+                again = self.afford(trouble)
             if not again or it.abandoned:
                 raise _final(it, row, trouble)
             log.info("a create of %s is sent again (%s)", it.endpoint, trouble, extra=it.named)

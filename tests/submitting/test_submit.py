@@ -274,6 +274,7 @@ async def test_a_task_whose_answer_was_lost_is_found_by_its_id(error: KlingError
 
     assert (a_task(), None) == (created.task, created.born)
     assert 1 == len(bench.posts.calls)
+    assert [] == bench.paid  # only a repeat costs something
     assert ["accepted"] == bench.hold.told
     assert 1 == now() - bench.posts.at[0]
 
