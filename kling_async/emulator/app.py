@@ -144,8 +144,8 @@ class Emulator:
         self._look()
 
     def clear_faults(self) -> None:
-        """End all faults at once, those given at the start as well. Tasks and slots stay as they are."""
-        self._running().script.clear()
+        """End all faults at once, those given at the start as well. Tasks stay as they are, those paid twice too."""
+        self._running().clear_faults()
         self._look()
 
     @property

@@ -127,6 +127,11 @@ class Server:
         """Units charged up to now, by pool."""
         return self._account.spent(self._clock.now())
 
+    def clear_faults(self) -> None:
+        """End all faults, and what neighbours have under way."""
+        self.script.clear()
+        self.tasks.end_strangers(self._clock.now())
+
     def application(self) -> web.Application:
         """The handlers as an aiohttp application."""
         application = web.Application(client_max_size=LARGEST_BODY)

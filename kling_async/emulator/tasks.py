@@ -75,6 +75,15 @@ class TaskShelf:
         tasks = self._by_path.setdefault(task.path, [])
         tasks.insert(bisect_right(tasks, task.course.created, key=_created), task)
 
+    def end_strangers(self, now: float) -> None:
+        """Let every task of somebody else that is not over end now."""
+        for task in tuple(self._strangers.values()):
+            if task.course.ended > now:
+                ended = attrs.evolve(task, course=attrs.evolve(task.course, ended=now))
+                self._strangers[task.task_id] = ended
+                tasks = self._by_path[task.path]
+                tasks[tasks.index(task)] = ended
+
     def find(self, path: str, some_id: str, *, by_external_id: bool) -> EmulatedTask | None:
         """A task of one endpoint by its id, or by its external id where that is allowed."""
         task = self._by_id.get(some_id) or self._strangers.get(some_id)

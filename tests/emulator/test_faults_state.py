@@ -210,6 +210,24 @@ async def test_a_neighbour_may_be_seen(pool: Pool, path: str, call: Call, kling_
 
 
 @pytest.mark.looptime
+@pytest.mark.kling_emulator(slots={"image": 2})
+async def test_a_neighbour_leaves_when_faults_are_cleared(call: Call, kling_emulator: Emulator) -> None:
+    """Their slots are free at once, and their tasks are done."""
+    kling_emulator.add(Neighbour("image", 2, visible=True))
+    full, _ = await call("POST", IMAGES, BODY)
+    theirs = await ids(call)
+    await asyncio.sleep(1)
+
+    kling_emulator.clear_faults()
+    free, _ = await call("POST", IMAGES, {**BODY, "n": 2})
+    _, answer = await call("GET", IMAGES)
+
+    assert (429, 200) == (full, free)
+    assert theirs == [row["task_id"] for row in answer["data"][1:]]
+    assert ["succeed"] * 2 == [row["task_status"] for row in answer["data"][1:]]
+
+
+@pytest.mark.looptime
 async def test_a_neighbours_tasks_stand_where_they_belong(call: Call, kling_emulator: Emulator) -> None:
     """Between what was made before they came and what was made after, though nobody looked meanwhile."""
     kling_emulator.add(Neighbour("image", 1, visible=True, since=5))
