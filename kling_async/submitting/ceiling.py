@@ -25,7 +25,7 @@ ENDLESS: Final = math.inf
 _START, _AT_ONCE = 2, 8
 """What may be under way however little is held: slots while nothing is known; tasks then, and slots later."""
 _LONGEST_PAUSE: Final = 30.0
-_GAP, _GROWTH = 2.0, 1.7
+_GAP, _GROWTH = 2.0, 2.5
 """Seconds between two probes after one was accepted, and by how much more after each refusal."""
 _SETTLE: Final = 0.5
 """Seconds from probes that were accepted to the next."""
@@ -122,15 +122,15 @@ class Ceiling:
         if not probe or self.learned == ENDLESS:
             # Of a wide task it is known that so much did not go; one slot less might have.
             self.learned = max(1, min(self.learned, self.held + weight - 1))
-        self._rest = now + min(_LONGEST_PAUSE, self._median / 4, 2.0**self._refusals)
-        self._refusals += 1
         self._handful = 1
+        if now >= self._rest:  # otherwise it was under way together with the last one, and tells nothing new
+            self._refusals += 1
+            used = max(1, self.held)
+            self._gap = min(_GROWTH * self._gap, self._median * min(max(1.0, _LEAST / used), _MOST / used))
+        self._rest = now + min(_LONGEST_PAUSE, self._median / 4, 2.0 ** (self._refusals - 1))
+        self._next_probe = now + self._gap * self._chance.uniform(0.75, 1.25)
         if not self.used:  # others have the slots, and how many will be ours is open
             self._gap, self._next_probe = _GAP, now
-            return
-        used = max(1, self.held)
-        self._gap = min(_GROWTH * self._gap, self._median * min(max(1.0, _LEAST / used), _MOST / used))
-        self._next_probe = now + self._gap * self._chance.uniform(0.75, 1.25)
 
     def returned(self, weight: int, *, probe: bool) -> None:
         """A task that was under way was not made, for a reason that says nothing about slots."""

@@ -102,6 +102,14 @@ def test_after_a_refusal_there_is_a_pause() -> None:
     assert [1, 2, 4, 5, 5] == pauses
 
 
+def test_refusals_of_tasks_that_were_under_way_together_count_once() -> None:
+    """The eighth of them is no sign that a longer pause is needed."""
+    account = Account(100).discover()
+
+    assert account.refused > 4
+    assert 1 == account.ceiling.rests_until() - account.now
+
+
 def test_the_end_of_a_task_ends_the_pause() -> None:
     """A slot of ours is free."""
     account = Account(5).discover()
@@ -194,6 +202,41 @@ def test_probes_become_rare(slots: int, median: float, gap: float) -> None:
 
     assert gap == pytest.approx(sum(gaps) / len(gaps), rel=0.1)
     assert 0.75 * gap <= min(gaps) < max(gaps) <= 1.25 * gap
+
+
+def test_the_gaps_between_refused_probes_grow() -> None:
+    """From two seconds on two and a half times, give or take a quarter; an accepted one begins anew."""
+    account = Account(20, median=1000.0).discover()
+    gaps = list[float]()
+    for at in range(9):
+        account.slots += at == 4
+        begun = account.now
+        account.probe()
+        gaps.append(account.now - begun)
+
+    for grown, gap in zip([2 * 2.5**at for at in (1, 2, 3, 4)], gaps[:4], strict=True):
+        assert 0.75 * grown <= gap <= 1.25 * grown
+    assert [0.5] == gaps[5:6]
+    assert gaps[6] <= 1.25 * 2 * 2.5 < gaps[3]
+
+
+def test_a_refused_probe_ends_the_growth_of_handfuls() -> None:
+    """The next is one alone."""
+    account = Account(20).discover()
+    account.slots = 25
+    handfuls = [account.probe() for _ in range(4)]
+
+    assert [1, 2, 4, 1] == handfuls
+
+
+def test_a_pause_is_half_a_minute_at_most() -> None:
+    """Of pools whose tasks take long."""
+    account = Account(0, median=1000.0)
+    for _ in range(8):
+        account.now = max(account.now, account.ceiling.rests_until())
+        account.burst(most=1)
+
+    assert 30 == account.ceiling.rests_until() - account.now
 
 
 def test_the_median_is_learned() -> None:

@@ -122,6 +122,38 @@ def test_a_refusal_takes_no_turn() -> None:
     assert [*quick[:4], batch, *quick[4:]] == gone(queue, 1)
 
 
+def test_a_batch_that_was_refused_has_its_turn_again() -> None:
+    """Before more interactive tasks."""
+    queue, (batch,) = queued([1], urgent=False)
+    quick = [Ticket(1, urgent=True) for _ in range(8)]
+    for ticket in quick:
+        queue.add(ticket)
+    gone(queue, 1, most=5)
+    queue.restore(batch)
+
+    assert [batch, *quick[4:]] == gone(queue, 1)
+
+
+def test_a_task_does_not_pass_itself() -> None:
+    """However often it was let go and came back, four may pass it."""
+    queue, (wide, *others) = queued([9, 1, 1, 1, 1, 1])
+    for _ in range(10):
+        queue.take(wide)
+        queue.restore(wide)
+
+    assert others[:4] == gone(queue, 1)
+
+
+def test_both_lanes_are_one_queue() -> None:
+    """Those of both wait, and none is left behind."""
+    queue, batch = queued([1, 1, 1], urgent=False)
+    quick = Ticket(1, urgent=True)
+    queue.add(quick)
+
+    assert 4 == len(queue)
+    assert [quick, *batch] == queue.tickets()
+
+
 def test_turns_are_not_inherited() -> None:
     """A batch that gave up had waited for its turn; the next one waits for its own."""
     queue, (batch,) = queued([1], urgent=False)
