@@ -62,7 +62,11 @@ class Submitter:
     tell: Callable[[Finished], None]
     """Called at the end of each create that was cancelled when a task may have been made."""
     afford: Callable[[KlingError], bool]
-    """Pays for a repeat after an error; False where there were too many lately."""
+    """
+    Pays for a repeat after a passing refusal; False where there were too many lately.
+
+    What is sent again because there is certainly no task costs nothing: it has waited for long enough.
+    """
     settle: float = 30.0
     """Seconds for which a task may stay hidden after it was made."""
     on_unknown: Literal["resend", "hold"] = "resend"
@@ -206,8 +210,6 @@ class Submitter:
                 found = await self._settled(it, row, trouble)
                 if found is not None:
                     return Created(task=found, born=None)
-            if again and row.create is Reaction.RECONCILE:
-                again = self.afford(trouble)
             if not again or it.abandoned:
                 raise _final(it, row, trouble)
             log.info("a create of %s is sent again (%s)", it.endpoint, trouble, extra=it.named)
