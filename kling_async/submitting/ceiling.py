@@ -4,7 +4,7 @@ Until the first refusal half as much may be under way as is held. What is held t
 comes free below it is filled. At times one task is sent above it, as a probe; where that is accepted two follow, then
 four: so a limit that was raised is found within seconds. Another task that is refused lowers the ceiling to what is
 held. Refusals cost requests, so probes are rare: one in a median duration, but while four tasks end at least and
-twenty-five at most.
+twenty-two at most.
 
 The ceiling counts what was not seen to end, which may be more than the vendor counts. A little more does no harm: it
 fills slots that are free there already. Much more, since nobody looked, comes down with a few refusals: never more is
@@ -25,11 +25,11 @@ ENDLESS: Final = math.inf
 _START, _AT_ONCE = 2, 8
 """What may be under way however little is held: slots while nothing is known; tasks then, and slots later."""
 _LONGEST_PAUSE: Final = 30.0
-_GAP, _GROWTH = 2.0, 2.5
-"""Seconds between two probes after one was accepted, and by how much more after each refusal."""
+_GAP, _GROWTH = 1.5, 3.0
+"""Seconds between two probes at first, and how many times as many there are after each refusal."""
 _SETTLE: Final = 0.5
 """Seconds from probes that were accepted to the next."""
-_LEAST, _MOST = 4, 25
+_LEAST, _MOST = 4, 22
 """Tasks that end between two probes: more where a median is longer, but not more than so many."""
 _HANDFUL: Final = 4
 """The part of what is held, one in so many, that is sent as probes at once."""

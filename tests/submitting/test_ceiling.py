@@ -189,10 +189,10 @@ def test_a_refused_probe_leaves_the_ceiling() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slots", "median", "gap"), [(50, 20, 10), (5, 120, 120), (10, 20, 20), (1, 20, 80), (100, 120, 30)]
+    ("slots", "median", "gap"), [(50, 20, 8.8), (5, 120, 120), (10, 20, 20), (1, 20, 80), (60, 120, 44)]
 )
 def test_probes_become_rare(slots: int, median: float, gap: float) -> None:
-    """One in a median, while four tasks end at least and 25 at most; give or take a quarter."""
+    """One in a median, while four tasks end at least and 22 at most; give or take a quarter."""
     account = Account(slots, median=median).discover()
     moments = list[float]()
     for _ in range(60):
@@ -205,7 +205,7 @@ def test_probes_become_rare(slots: int, median: float, gap: float) -> None:
 
 
 def test_the_gaps_between_refused_probes_grow() -> None:
-    """From two seconds on two and a half times, give or take a quarter; an accepted one begins anew."""
+    """From a second and a half on three times, give or take a quarter; an accepted one begins anew."""
     account = Account(20, median=1000.0).discover()
     gaps = list[float]()
     for at in range(9):
@@ -214,10 +214,10 @@ def test_the_gaps_between_refused_probes_grow() -> None:
         account.probe()
         gaps.append(account.now - begun)
 
-    for grown, gap in zip([2 * 2.5**at for at in (1, 2, 3, 4)], gaps[:4], strict=True):
+    for grown, gap in zip([1.5 * 3**at for at in (1, 2, 3, 4)], gaps[:4], strict=True):
         assert 0.75 * grown <= gap <= 1.25 * grown
     assert [0.5] == gaps[5:6]
-    assert gaps[6] <= 1.25 * 2 * 2.5 < gaps[3]
+    assert gaps[6] <= 1.25 * 1.5 * 3 < gaps[3]
 
 
 def test_a_refused_probe_ends_the_growth_of_handfuls() -> None:
