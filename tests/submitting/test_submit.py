@@ -648,6 +648,20 @@ async def test_cancelled_while_it_is_looked_for_it_is_looked_for_a_little_longer
 
 
 @pytest.mark.looptime
+async def test_cancelled_while_it_is_looked_for_it_is_not_sent_again() -> None:
+    """Although it is certain soon after that there is no task: nobody wants it any more."""
+    bench = Bench(lost(), a_task(), settle=5)
+    making = bench.start()
+    await asyncio.sleep(3)
+    await cancel(making)
+    await asyncio.sleep(20)
+
+    assert ["refused"] == [each.outcome for each in bench.told]
+    assert 1 == len(bench.posts.calls)
+    assert ["release"] == bench.hold.told
+
+
+@pytest.mark.looptime
 async def test_an_answer_that_comes_together_with_the_cancellation_is_told() -> None:
     """The task was made, and the caller will never hear of it from us."""
     bench = Bench(Wait(3, a_task()))

@@ -58,15 +58,18 @@ class Vendor:
     unique: Callable[[], KlingError] | None
     before: float
     """Seconds that a POST waits before it leaves."""
+    asked: float
+    """Seconds that a question takes; the answer tells how things stood when it came."""
     made: list[float] = attrs.field(factory=list[float])
-    bodies: list[object] = attrs.field(factory=list[object])
+    left: list[tuple[float, object]] = attrs.field(factory=list[tuple[float, object]])
+    """When POSTs left, and what they were."""
 
     async def attempt(self, call: Call[Any], *, leaving: Callable[[], None] | None = None) -> Any:
         """A POST."""
         await asyncio.sleep(self.before)
         assert leaving is not None
         leaving()
-        self.bodies.append(call)
+        self.left.append((now(), call))
         word, seconds = self.answers.pop(0) if self.answers else ("accept", 1.0)
         await asyncio.sleep(seconds / 2)
         accepts = word.startswith("accept")
@@ -84,10 +87,11 @@ class Vendor:
 
     async def find(self) -> Any:
         """A question."""
-        await asyncio.sleep(0.3)
+        came = now()
+        await asyncio.sleep(self.asked)
         if self.failing and self.failing.pop(0):
             raise down()
-        return a_task() if self.made and now() - 0.3 >= self.made[0] + self.hides else None
+        return a_task() if self.made and came >= self.made[0] + self.hides else None
 
 
 def vendors(hides: st.SearchStrategy[float]) -> st.SearchStrategy[Vendor]:
@@ -99,6 +103,7 @@ def vendors(hides: st.SearchStrategy[float]) -> st.SearchStrategy[Vendor]:
         hides=hides,
         unique=st.sampled_from([None, taken, invalid]),
         before=st.sampled_from([0.0, 3.0]),
+        asked=st.sampled_from([0.3, 3.0]),
     )
 
 
@@ -148,20 +153,22 @@ def names_the_id(error: BaseException) -> bool:
 
 @settings(deadline=None)
 @given(
-    vendor=vendors(st.floats(0, SETTLE)),
+    vendor=vendors(st.just(SETTLE) | st.floats(0, SETTLE)),
     on_unknown=st.sampled_from(["resend", "hold"]),
-    cancel_at=st.none() | st.floats(0, 60),
+    cancel_at=st.none() | st.floats(0, 12) | st.floats(0, 60),
 )
 def test_never_two_tasks_and_never_one_that_is_lost(vendor: Vendor, on_unknown: str, cancel_at: float | None) -> None:
     """As long as the vendor hides none for longer than the settle window."""
     end, hold, told = run(vendor, on_unknown, cancel_at)
 
     assert len(vendor.made) <= 1
-    assert all(body is CALL for body in vendor.bodies)
+    assert all(call is CALL for _, call in vendor.left)
     if isinstance(end, Created):
         assert 1 == len(vendor.made)
         assert ["accepted"] == [word for word in hold.told if word != "refused"]
     elif isinstance(end, asyncio.CancelledError):
+        assert cancel_at is not None
+        assert all(at <= cancel_at for at, _ in vendor.left)
         assert not vendor.made or [ID] == [each.external_task_id for each in told]
         assert not vendor.made or "refused" != told[0].outcome
     else:
