@@ -27,7 +27,7 @@ from typing import (
 
 import attrs
 
-from ..errors import InvalidRequest, shown
+from ..errors import InvalidRequest
 from ..media.inputs import (
     MediaInput,
     PictureLimits,
@@ -40,6 +40,7 @@ from ..media.inputs import (
 )
 from ..models.wire import SENT_AS
 from ..protocol.codec import encodable
+from ..wording import shown
 from .about import FIELD, FieldInfo, info, line
 from .extra import Extra, kept
 from .prices import FREE, units

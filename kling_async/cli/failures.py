@@ -31,9 +31,9 @@ from ..errors import (
     TaskLost,
     TaskNotFound,
     TaskTimeout,
-    shown,
 )
 from ..handle import TaskRef
+from ..wording import shown
 
 
 class Exit(IntEnum):

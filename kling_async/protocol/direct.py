@@ -8,8 +8,9 @@ from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overlo
 
 import attrs
 
-from ..errors import BadRequest, InvalidRequest, NotFound, ResponseError, shown
+from ..errors import BadRequest, InvalidRequest, NotFound, ResponseError
 from ..models import LedgerPage, Task, TaskStatus, succeeded
+from ..wording import shown
 from .call import Body, Call, Json
 from .codec import dump, load, load_each
 from .endpoint import Backend, Resource, TaskSpec, described, of_its_class

@@ -27,9 +27,10 @@ from urllib.parse import quote
 
 import attrs
 
-from ..errors import InvalidRequest, ResponseError, shown
+from ..errors import InvalidRequest, ResponseError
 from ..handle import TaskHandle
 from ..models import BalanceDeduction, Task, TaskStatus
+from ..wording import shown
 from .call import Call, Json, Sender
 from .codec import decimal, dump, dumps, encodable, load, load_each, log, milliseconds
 

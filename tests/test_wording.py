@@ -1,0 +1,45 @@
+"""What messages and reprs show of foreign values."""
+
+from __future__ import annotations
+
+import pytest
+
+from kling_async.wording import shown
+
+
+def test_a_value_is_shown_short_whatever_it_is() -> None:
+    """Also where Python itself refuses to write it."""
+    texts = [shown(value) for value in (10**5000, b"x" * 9999, "x" * 9999, [1] * 9999)]
+
+    assert ["a value of type int that cannot be written", "9999 bytes"] == texts[:2]
+    assert max(map(len, texts)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("https://h.example/fox.png", "'https://h.example/fox.png'"),
+        ("https://h.example:8443/a?Signature=SECRET", "'https://h.example:8443/a?***'"),
+        ("https://h.example?SECRET", "'https://h.example?***'"),
+        ("https://h.example/a#SECRET", "'https://h.example/a#***'"),
+        ("HTTP://me:SECRET@h.example/a", "'HTTP://***@h.example/a'"),
+        ("https://SECRET@h.example", "'https://***@h.example'"),
+        ("https://me:SECRET#1@h.example/a", "'https://***'"),
+        ("https://me:SECRET/1@h.example/a", "'https://***'"),
+        ("https://me:SEC RET@h.example/a", "'https://***@h.example/a'"),
+        ("https://h.example/a?Signature=SEC RET", "'https://h.example/a?***'"),
+        ("http://[::1]:80/a?SECRET", "'http://[::1]:80/a?***'"),
+        ("http://:80/", "'http://:80/'"),
+        ("https://[::1/fox.png", "'https://[::1/fox.png'"),
+        ("a fox as in https://h.example/a?SECRET runs", "'a fox as in https://h.example/a?*** runs'"),
+        (["https://h.example/a?SECRET"], "['https://h.example/a?***']"),
+        (({"url": "https://h.example/a?SECRET"},), "({'url': 'https://h.example/a?***'},)"),
+        ({"https://h.example/a?SECRET": 1}, "{'https://h.example/a?***': 1}"),
+        (ValueError("https://h.example/a?SECRET"), "ValueError('https://h.example/a?***"),
+        ("https://h.example/" + "x" * 90 + "?SECRET", f"'https://h.example/{'x' * 38}'... (115 characters)"),
+        ([b"SECRET"], "[6 bytes]"),
+    ],
+)
+def test_a_link_is_shown_without_what_opens_it(value: object, text: str) -> None:
+    """User, password, query and fragment of a link are secrets, wherever it stands and however it is broken."""
+    assert text == shown(value)
