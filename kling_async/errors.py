@@ -40,7 +40,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from .wording import is_large, shown
+from .wording import is_large, one_line, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -306,7 +306,8 @@ class TaskFailed(KlingError):
     """The task ended without a result; the reason is the vendor's (`task_status_msg`)."""
 
     def __init__(self, task: Task[Any]) -> None:
-        super().__init__(f"task {task.id} failed: {task.message or 'the vendor gave no reason'}")
+        reason = one_line(task.message) or "the vendor gave no reason"
+        super().__init__(f"task {one_line(task.id)} failed: {reason}")
         self.task = task
 
 
@@ -314,7 +315,8 @@ class TaskTimeout(KlingError, TimeoutError):
     """The waiting was over before the task: it still runs, may be billed, and can be awaited again."""
 
     def __init__(self, handle: TaskHandle[Any], timeout: float) -> None:
-        super().__init__(f"task {handle.id or handle.external_task_id} is still {handle.status} after {timeout:g} s")
+        name = one_line(str(handle.id or handle.external_task_id))
+        super().__init__(f"task {name} is still {handle.status} after {timeout:g} s")
         self.handle: TaskHandle[Any] | None = handle
         """None in a copy that went through pickle, because a handle belongs to its client."""
         self.ref: TaskRef = handle.ref
@@ -327,7 +329,8 @@ class TaskLost(KlingError):
     """The vendor has denied this task for longer than `Polling.patience` allows."""
 
     def __init__(self, ref: TaskRef, *, seconds: float) -> None:
-        super().__init__(f"the vendor has known no task {ref.task_id or ref.external_task_id} for {seconds:.0f} s")
+        name = one_line(str(ref.task_id or ref.external_task_id))
+        super().__init__(f"the vendor has known no task {name} for {seconds:.0f} s")
         self.ref = ref
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 _LARGE: Final = 10_000  # characters or bytes, of one value or of all that is in it
+_LINE: Final = 500  # characters
 _LINK: Final = re.compile(r"(https?://)(\S*)", re.IGNORECASE)
 _WHOLE_LINK: Final = re.compile(r"(https?://)(.*)", re.IGNORECASE | re.DOTALL)
 _AUTHORITY: Final = re.compile(r"[^/?#\\]*")
@@ -44,6 +45,18 @@ def _written(value: object, limit: int) -> str:
         items = [_written(each, limit) for each in cast("tuple[object, ...]", value)]
         return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
     return unlinked(repr(value))
+
+
+def one_line(text: str) -> str:
+    """Words of the vendor's as a log can take them: one printable line of a bounded length that opens no link."""
+    # Before links are looked for: one with an invisible character in it is still one to whoever reads it.
+    line = unlinked(" ".join(visible(text).split()))
+    return line if len(line) <= _LINE else f"{line[:_LINE]}..."
+
+
+def visible(text: str) -> str:
+    """A text without what moves a cursor, reverses a line or is not seen; white space stays."""
+    return "".join(each for each in text if each.isprintable() or each.isspace())
 
 
 def unlinked(text: str) -> str:

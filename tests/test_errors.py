@@ -131,6 +131,37 @@ def test_a_message_says_what_happened_where_and_what_to_do() -> None:
     assert "n: must be between 1 and 9; got 10" == str(errors.InvalidRequest("n", "must be between 1 and 9", 10))
 
 
+def test_a_failed_task_tells_the_reason_in_one_line() -> None:
+    """The words are the vendor's, or of whoever wrote the prompt: they forge no line of a log and open no link."""
+    message = (
+        "no\r\n2026-01-01 root: \x1b[31mall\u202e well\x00, see\thttps://me:SECRET@h.example/a?Signature=SECRET now"
+    )
+    task = Task(id="1\n2", status=TaskStatus.FAILED, result=None, message=message)
+
+    error = errors.TaskFailed(task)
+
+    expected = "no 2026-01-01 root: [31mall well, see https://***@h.example/a?*** now"
+    assert f"task 1 2 failed: {expected}" == str(error)
+    assert message == error.task.message
+
+
+@pytest.mark.parametrize("message", ["", " \n", "\x00"])
+def test_a_failed_task_without_a_readable_reason_says_so(message: str) -> None:
+    """So that the line does not end in the air."""
+    task = Task(id="1", status=TaskStatus.FAILED, result=None, message=message)
+
+    assert "task 1 failed: the vendor gave no reason" == str(errors.TaskFailed(task))
+
+
+def test_what_waits_for_a_task_tells_its_id_in_one_line() -> None:
+    """The id is the vendor's word too."""
+    handle = KlingClient(api_key="not-used-0123456789").images.generate.attach("1\n2")
+    ref = TaskRef(endpoint="images.generate", task_id="1\n2")
+
+    assert "task 1 2 is" in str(errors.TaskTimeout(handle, 5.0))
+    assert "no task 1 2 for" in str(errors.TaskLost(ref, seconds=60.0))
+
+
 @pytest.mark.parametrize(
     "value",
     [

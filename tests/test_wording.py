@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kling_async.wording import shown
+from kling_async.wording import one_line, shown, unlinked
 
 
 def test_a_value_is_shown_short_whatever_it_is() -> None:
@@ -43,3 +43,37 @@ def test_a_value_is_shown_short_whatever_it_is() -> None:
 def test_a_link_is_shown_without_what_opens_it(value: object, text: str) -> None:
     """User, password, query and fragment of a link are secrets, wherever it stands and however it is broken."""
     assert text == shown(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line\x0bline",
+        "line\x1cline",
+        "line\x85line",
+        "line\u2028line",
+        "li\u200bne line",
+        " line \ufeff line\ud800 ",
+        "line\n",
+    ],
+)
+def test_a_line_is_one_line_of_what_can_be_read(text: str) -> None:
+    """Whatever Unicode holds for ending one, turning it round or hiding in it."""
+    told = one_line(text)
+
+    assert told.isprintable()
+    assert {"line"} == set(told.split(" "))
+
+
+def test_a_line_has_an_end() -> None:
+    """However long the text, and no link is cut open by it."""
+    assert 510 > len(one_line("x" * 10_000_000))
+    assert "SECRET" not in one_line("x" * 470 + " https://me:SECRET@h.example/a?SECRET")
+
+
+def test_an_odd_character_does_not_open_a_link() -> None:
+    """What a reader sees as a link is masked as one."""
+    text = "ht\u200btps://h.example/a?SECRET"
+
+    assert "SECRET" in unlinked(text)
+    assert "https://h.example/a?***" == one_line(text)
