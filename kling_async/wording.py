@@ -10,6 +10,7 @@ _LARGE: Final = 10_000  # characters or bytes, of one value or of all that is in
 _LINE: Final = 500  # characters
 _LINK: Final = re.compile(r"(https?://)(\S*)", re.IGNORECASE)
 _WHOLE_LINK: Final = re.compile(r"(https?://)(.*)", re.IGNORECASE | re.DOTALL)
+_ADDRESS: Final = re.compile(r"((?:[a-z][a-z0-9+.-]*:)?(?://)?)(.*)", re.IGNORECASE | re.DOTALL)
 _AUTHORITY: Final = re.compile(r"[^/?#\\]*")
 _CLEAN_AUTHORITY: Final = re.compile(r"(\[[^\[\]@]*\]|[^:@]*)(:\d*)?")
 
@@ -67,8 +68,13 @@ def unlinked(text: str) -> str:
     return _WHOLE_LINK.sub(_masked, text) if _WHOLE_LINK.match(text) else _LINK.sub(_masked, text)
 
 
-def _masked(link: re.Match[str]) -> str:
-    scheme, rest = link.groups()
+def link(url: str | None) -> str:
+    """What is known to be a link, as a repr shows it: where it leads, and not what opens it for 30 days."""
+    return "None" if url is None else repr(_ADDRESS.sub(_masked, url, count=1))
+
+
+def _masked(found: re.Match[str]) -> str:
+    scheme, rest = found.groups()
     authority = _AUTHORITY.match(rest)
     end = authority.end() if authority else 0
     host, path = rest[:end].rpartition("@")[2], rest[end:]

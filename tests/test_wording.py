@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kling_async.wording import one_line, shown, unlinked
+from kling_async.wording import link, one_line, shown, unlinked
 
 
 def test_a_value_is_shown_short_whatever_it_is() -> None:
@@ -77,3 +77,24 @@ def test_an_odd_character_does_not_open_a_link() -> None:
 
     assert "SECRET" in unlinked(text)
     assert "https://h.example/a?***" == one_line(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        (None, "None"),
+        ("", "''"),
+        ("https://h.example/fox.png", "'https://h.example/fox.png'"),
+        ("https://h.example/" + "x" * 200 + "?SECRET", f"'https://h.example/{'x' * 200}?***'"),
+        ("https://me:SECRET@h.example/a?SECRET", "'https://***@h.example/a?***'"),
+        ("https://h.example/a#SECRET", "'https://h.example/a#***'"),
+        ("https://h.example/a?SECRET&next=https://h.example/b?SECRET", "'https://h.example/a?***'"),
+        ("oss://me:SECRET@h.example/a?SECRET", "'oss://***@h.example/a?***'"),
+        ("//h.example/a?SECRET", "'//h.example/a?***'"),
+        ("h.example/a?SECRET", "'h.example/a?***'"),
+        ("/a?SECRET\nSECRET", "'/a?***'"),
+    ],
+)
+def test_what_is_known_to_be_a_link_is_masked_whatever_it_begins_with(url: str | None, text: str) -> None:
+    """And shown as far as it leads: a file is told from others by the end of its path."""
+    assert text == link(url)
