@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,8 +35,6 @@ from .writing import Writer, landed, unwritable
 if TYPE_CHECKING:
     from ..models import File, Kind
     from ..options import Downloads
-
-__all__ = ["Downloader", "told"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -470,33 +468,3 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "nothing came in time"
     return type(error).__name__
-
-
-def told(outcomes: Iterable[Path | BaseException]) -> list[Path]:
-    """
-    The paths, where all went well.
-
-    One failure alone is raised as it is; of several things some of which succeeded, a `DownloadError` tells of all.
-    """
-    done, failed = list[Path](), list[Exception]()
-    for outcome in outcomes:
-        if isinstance(outcome, Path):
-            done.append(outcome)
-        elif isinstance(outcome, Exception):
-            failed.append(outcome)
-        else:
-            raise outcome
-    if len(failed) == 1 and not done:
-        raise failed[0]
-    if failed:
-        summary = f"{len(failed)} of {len(failed) + len(done)} could not be stored; first: {failed[0]}"
-        raise DownloadError(summary, done=done, failed=[_as_download_error(each) for each in failed])
-    return done
-
-
-def _as_download_error(error: Exception) -> DownloadError:
-    if isinstance(error, DownloadError):
-        return error
-    wrapped = DownloadError(str(error))
-    wrapped.__cause__ = error
-    return wrapped
