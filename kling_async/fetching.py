@@ -21,6 +21,7 @@ from .handle import TaskHandle
 from .media.downloads import Downloader
 from .media.naming import own_name, slug, stem, writable
 from .models import KINDS, File, Result, Task, succeeded
+from .wording import masked
 
 Downloadable: TypeAlias = "Task[Any] | TaskHandle[Any] | File | Result"
 Ask: TypeAlias = Callable[[str, str], Awaitable[Task[Any]]]
@@ -154,7 +155,7 @@ def _check(item: object) -> None:
         return
     rule = "must be tasks, handles, results or files such as task.result.images[0]"
     if isinstance(item, str):  # most likely the link of a file, which is as good as a key
-        raise InvalidRequest("what", f"{rule}, not the address of one", item.partition("?")[0])
+        raise InvalidRequest("what", f"{rule}, not the address of one", masked(item))
     raise InvalidRequest("what", rule, item)
 
 

@@ -65,15 +65,20 @@ def unlinked(text: str) -> str:
     if "://" not in text:
         return text
     # A text that begins as a link is one, even if spaces have got into it.
-    return _WHOLE_LINK.sub(_masked, text) if _WHOLE_LINK.match(text) else _LINK.sub(_masked, text)
+    return _WHOLE_LINK.sub(_locked, text) if _WHOLE_LINK.match(text) else _LINK.sub(_locked, text)
+
+
+def masked(url: str) -> str:
+    """Where something leads that is known to be a link, and not what opens it for 30 days."""
+    return _ADDRESS.sub(_locked, url, count=1)
 
 
 def link(url: str | None) -> str:
-    """What is known to be a link, as a repr shows it: where it leads, and not what opens it for 30 days."""
-    return "None" if url is None else repr(_ADDRESS.sub(_masked, url, count=1))
+    """A link as the repr of what holds it shows it."""
+    return repr(None if url is None else masked(url))
 
 
-def _masked(found: re.Match[str]) -> str:
+def _locked(found: re.Match[str]) -> str:
     scheme, rest = found.groups()
     authority = _AUTHORITY.match(rest)
     end = authority.end() if authority else 0

@@ -23,7 +23,8 @@ from yarl import URL
 
 from ..errors import ClientClosed, DownloadError, ExpiredResult, KlingError, UnsafeURL
 from ..events import DownloadFailed, DownloadFinished, DownloadResumed, Teller
-from .guard import Guard, PublicResolver, plain
+from ..wording import masked
+from .guard import Guard, PublicResolver
 from .naming import within
 from .part import Part
 from .ranges import asking
@@ -252,7 +253,7 @@ class Downloader:
                     yield response
                     return
                 url = url.join(URL(location, encoded=True))
-        raise DownloadError(f"{plain(url)} is the end of more than {_HOPS} redirects")
+        raise DownloadError(f"{masked(str(url))} is the end of more than {_HOPS} redirects")
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._stopped.is_set():

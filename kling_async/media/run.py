@@ -18,6 +18,7 @@ from yarl import URL
 
 from ..errors import DownloadError, ExpiredResult
 from ..events import DownloadProgress, DownloadStarted, Teller
+from ..wording import masked
 from .kinds import HEAD, contradicts, extension
 from .naming import digest
 from .pace import LEAST, SPAN, Pace
@@ -85,7 +86,7 @@ class Run:
     @property
     def address(self) -> str:
         """The link as messages show it."""
-        return self.url.partition("?")[0]
+        return masked(self.url)
 
     @property
     def host(self) -> str:
