@@ -16,6 +16,7 @@ from typing import (
     Generic,
     Literal,
     NamedTuple,
+    NoReturn,
     ParamSpec,
     Protocol,
     Self,
@@ -363,6 +364,12 @@ class TaskMethod(Generic[P, Q, R]):
 
     row: TaskSpec[P, Q, R]
     _backend: Backend = attrs.field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self.row.name} of a client holds its connections and credentials and cannot be pickled; "
+            "make a KlingClient per process"
+        )
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """
