@@ -76,7 +76,10 @@ class _Trouble:
 
     missed_since: float | None = None
     misses: int = 0
+    failures: int = 0
+    """Queries in a row without an answer that could be used."""
     nonsense: int = 0
+    """How many of them had one that could not be read."""
 
 
 class Watcher:
@@ -113,10 +116,10 @@ class Watcher:
         self._failures = 0
         self._resume = 0.0
 
-    def made(self, task: Task[Any], born: float) -> None:
-        """Tell of a task that was made, watched or not: it moves all others down the list."""
-        self.debts.made(born)
+    def made(self, task: Task[Any], born: float) -> float:
+        """Tell of a task that was made, watched or not: it moves all others down the list. Returns its birth."""
         self._clock(task.created_ms, born)
+        return self.debts.made(born)
 
     def watch(self, handle: Handle) -> None:
         """Follow a handle from now on; nothing happens if it is followed already."""
@@ -299,15 +302,20 @@ class Watcher:
 
     def _failed(self, single: Single[Handle], error: Exception, since: float) -> None:
         handle = single.item
-        self.debts.failed(single)
-        trouble = self._troubles.setdefault(handle, _Trouble()) if isinstance(error, ResponseError) else _Trouble()
-        trouble.nonsense += 1
+        watched = self.debts.has(handle)
+        trouble = self._troubles.setdefault(handle, _Trouble()) if watched else _Trouble()
+        trouble.failures += 1
+        trouble.nonsense = trouble.nonsense + 1 if isinstance(error, ResponseError) else 0
         if not may_pass(error) or trouble.nonsense >= _NONSENSE:
+            self.debts.failed(single)
             # Of a refusal that is about the account, the others would hear the same.
             for each in tuple(self.debts) if isinstance(error, ABOUT_ALL) else (handle,):
                 self._fail(each, error)
             return
         self._pause(error, since)
+        # A second failure may be the task's own: others probe before it, or one bad task would hold up all of them.
+        rest = min(_LONGEST_PAUSE, 2.0**trouble.failures) if trouble.failures > 1 else 0.0
+        self.debts.failed(single, until=self._resume + rest)
 
     def _pause(self, error: Exception, since: float) -> None:
         if since != self._resume:  # others asked at the same time, and the pause for this trouble is set
