@@ -36,7 +36,7 @@ _LONGEST_GAP: Final = 60.0
 _FIRST_LOOK: Final = 1.0
 """Seconds of the first gap, where nothing is known; they double until something is."""
 
-_BLOCK, _SPAN = 64, 0.01
+_BLOCK, _SPAN = 256, 0.01
 """Tasks in a block, and the time within which they were made, as a part of the median."""
 _STEP: Final = 1 / 4
 """Shortest pause between two plans, in prices."""

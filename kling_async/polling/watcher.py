@@ -23,7 +23,7 @@ from ..handle import TaskHandle
 from ..models import Task, TaskStatus
 from ..options import Polling
 from ..protocol.call import Json
-from ..protocol.endpoint import Glimpse, Overview, status_word
+from ..protocol.endpoint import Overview, status_word
 from ..transport.engine import asked_pause, may_pass
 from .debt import Block, Debts, Page, Plan, Single
 from .durations import Durations
@@ -381,15 +381,15 @@ class Watcher:
             -_NEVER if self._ahead is None or overview.latest_ms is None else overview.latest_ms / 1000 - self._ahead
         )
         found = dict[Handle, int]()
-        above = (page.number - 1) * page.size
-        for glimpse in overview.wanted:
-            handle = self._watched.get(glimpse.key)  # None if it ended, or was left, while the page was on its way
+        above, watched = (page.number - 1) * page.size, self._watched
+        for row, key, status, _, updated_ms, data in overview.wanted:
+            handle = watched.get(key)  # None if it ended, or was left, while the page was on its way
             if handle is None:
                 continue
             latest = handle.latest
-            same = latest is not None and (glimpse.status, glimpse.updated_ms) == (latest.status, latest.updated_ms)
-            if same or (self._told(handle, glimpse, at) and self.debts.has(handle)):
-                found[handle] = above + glimpse.row
+            same = latest is not None and status is latest.status and updated_ms == latest.updated_ms
+            if same or (self._told(handle, data, at) and self.debts.has(handle)):
+                found[handle] = above + row
         self.debts.read(page, found, at, known)
         if not overview.ordered and self.debts.lists:
             log.warning(
@@ -398,10 +398,10 @@ class Watcher:
             self.debts.lists, self._lists_again = False, 0.0
             self._unask()
 
-    def _told(self, handle: Handle, glimpse: Glimpse, at: float) -> bool:
+    def _told(self, handle: Handle, data: Json, at: float) -> bool:
         """Take in what a row tells; whether it could be read."""
         try:
-            task = self._vendor.read(glimpse.data)
+            task = self._vendor.read(data)
         except ResponseError as error:
             log.info("a row of the list of %s cannot be read (%s); the task is asked for alone", self._name, error)
             return False
