@@ -76,7 +76,7 @@ def test_no_end_goes_unnoticed_for_longer_than_a_minute(lasting: list[float], ho
         world = World()
         world.arrange = LISTS[how]
         late.update(await lateness(world, {f"t{n}": each for n, each in enumerate(lasting)}))
-        first.append(min(*(at for at, _ in world.asked), *(at for at, _, _ in world.pages)))
+        first.append(min([*(at for at, _ in world.asked), *(at for at, _, _ in world.pages)]))
 
     play(follow())
 
