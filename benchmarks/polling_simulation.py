@@ -169,8 +169,7 @@ def by_debts(*, lists: bool = True, **options: Any) -> Strategy:
                 again = now if plan.pages or plan.singles else again
             for at in fresh:
                 task = shop.make(at)
-                debts.made(at)
-                debts.add(task, (), at)
+                debts.add(task, (), debts.made(at))
                 again = min(again, debts.nothing_before(task))
         return shop.cost
 

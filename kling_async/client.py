@@ -87,8 +87,7 @@ class _Inside:
         self.check(request)
         external, call = row.create(request, new_id)
         task = await submit(self.engine, row.name, external, call)
-        born = asyncio.get_running_loop().time()
-        self._watcher(row.name).made(task, born)
+        born = self._watcher(row.name).made(task, asyncio.get_running_loop().time())
         return TaskHandle(row.name, self, task=task, external_task_id=external, born=born, kind=row.kind(request))
 
     def find(
@@ -133,7 +132,7 @@ class _Inside:
                 if self.remembered is None:
                     self.remembered = memory.read(self.polling.memory)
                 if endpoint in self.remembered:
-                    memory.recall(durations, self.remembered[endpoint], endpoint)
+                    durations = memory.recall(row.pool, self.remembered[endpoint], endpoint)
             vendor = _Questions(self.engine, row)
             watcher = Watcher(endpoint, vendor, durations=durations, polling=self.polling, random=self.random)
             watcher.debts.curious = is_loopback(self.engine.http.base)  # an emulator's tasks may take no time at all

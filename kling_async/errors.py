@@ -38,10 +38,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
+
+from .wording import is_large, one_line, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from .handle import TaskHandle, TaskRef
@@ -143,7 +145,7 @@ class InvalidRequest(KlingError, ValueError):
     def __init__(self, field: str, rule: str, value: object = None) -> None:
         told = shown(value)
         super().__init__(f"{field}: {rule}; got {told}")
-        self.field, self.rule, self.value = field, rule, told if _is_large(value) else value
+        self.field, self.rule, self.value = field, rule, told if is_large(value) else value
 
 
 class ConnectionFailed(KlingError):
@@ -306,7 +308,8 @@ class TaskFailed(KlingError):
     """The task ended without a result; the reason is the vendor's (`task_status_msg`)."""
 
     def __init__(self, task: Task[Any]) -> None:
-        super().__init__(f"task {task.id} failed: {task.message or 'the vendor gave no reason'}")
+        reason = one_line(task.message) or "the vendor gave no reason"
+        super().__init__(f"task {one_line(task.id)} failed: {reason}")
         self.task = task
 
 
@@ -314,7 +317,8 @@ class TaskTimeout(KlingError, TimeoutError):
     """The waiting was over before the task: it still runs, may be billed, and can be awaited again."""
 
     def __init__(self, handle: TaskHandle[Any], timeout: float) -> None:
-        super().__init__(f"task {handle.id or handle.external_task_id} is still {handle.status} after {timeout:g} s")
+        name = one_line(str(handle.id or handle.external_task_id))
+        super().__init__(f"task {name} is still {handle.status} after {timeout:g} s")
         self.handle: TaskHandle[Any] | None = handle
         """None in a copy that went through pickle, because a handle belongs to its client."""
         self.ref: TaskRef = handle.ref
@@ -327,7 +331,8 @@ class TaskLost(KlingError):
     """The vendor has denied this task for longer than `Polling.patience` allows."""
 
     def __init__(self, ref: TaskRef, *, seconds: float) -> None:
-        super().__init__(f"the vendor has known no task {ref.task_id or ref.external_task_id} for {seconds:.0f} s")
+        name = one_line(str(ref.task_id or ref.external_task_id))
+        super().__init__(f"the vendor has known no task {name} for {seconds:.0f} s")
         self.ref = ref
 
 
@@ -401,85 +406,3 @@ MESSAGES: Final = (
     (re.compile(r"external.?task.?id.*already exist", re.IGNORECASE | re.DOTALL), DuplicateTask),
 )
 """Words by which two special meanings of 1201 are told apart; the vendor gives them no code of their own."""
-
-
-_LARGE: Final = 10_000  # characters or bytes, of one value or of all that is in it
-_LINK: Final = re.compile(r"(https?://)(\S*)", re.IGNORECASE)
-_WHOLE_LINK: Final = re.compile(r"(https?://)(.*)", re.IGNORECASE | re.DOTALL)
-_AUTHORITY: Final = re.compile(r"[^/?#\\]*")
-_CLEAN_AUTHORITY: Final = re.compile(r"(\[[^\[\]@]*\]|[^:@]*)(:\d*)?")
-
-
-def shown(value: object, limit: int = 80) -> str:
-    """
-    A value as an error message or a repr shows it: short, whatever it is.
-
-    Links are shown without user, password and query: a signed one is as good as a key.
-    """
-    try:
-        text = _written(value, limit)
-    except (ValueError, RecursionError):  # numbers of more than 4,300 digits; nesting without end
-        return f"a value of type {type(value).__name__} that cannot be written"
-    if isinstance(value, str) or len(text) <= limit:
-        return text
-    return f"{text[: limit - 24]}... ({len(text)} characters)"
-
-
-def _written(value: object, limit: int) -> str:
-    """A value as Python writes it, but for what is secret or long in it."""
-    if isinstance(value, bytes | bytearray):
-        return f"{len(value)} bytes"
-    if isinstance(value, str):
-        text = unlinked(value)
-        return repr(text) if len(value) <= limit else f"{text[: limit - 24]!r}... ({len(value)} characters)"
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[object, object]", value).items()
-        return f"{{{', '.join(f'{_written(name, limit)}: {_written(each, limit)}' for name, each in pairs)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(_written(each, limit) for each in cast('list[object]', value))}]"
-    if isinstance(value, tuple):
-        items = [_written(each, limit) for each in cast("tuple[object, ...]", value)]
-        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
-    return unlinked(repr(value))
-
-
-def unlinked(text: str) -> str:
-    """A text in which no link shows a user, a password or a query."""
-    if "://" not in text:
-        return text
-    # A text that begins as a link is one, even if spaces have got into it.
-    return _WHOLE_LINK.sub(_masked, text) if _WHOLE_LINK.match(text) else _LINK.sub(_masked, text)
-
-
-def _masked(link: re.Match[str]) -> str:
-    scheme, rest = link.groups()
-    authority = _AUTHORITY.match(rest)
-    end = authority.end() if authority else 0
-    host, path = rest[:end].rpartition("@")[2], rest[end:]
-    if not _CLEAN_AUTHORITY.fullmatch(host) and "@" in rest:
-        return f"{scheme}***"  # a password with an odd character in it, which ends anywhere
-    user = "***@" if "@" in rest[:end] else ""
-    plain = re.split(r"[?#]", path, maxsplit=1)
-    return f"{scheme}{user}{host}{plain[0]}" + (f"{path[len(plain[0])]}***" if len(plain) > 1 else "")
-
-
-def _is_large(value: object) -> bool:
-    try:
-        return _weight(value) > _LARGE
-    except RecursionError:
-        return True
-
-
-def _weight(value: object) -> int:
-    """Characters and bytes in a value, in a collection of values, or in the fields of a request."""
-    if isinstance(value, str | bytes | bytearray):
-        return len(value)
-    parts: Iterable[object] = ()
-    if isinstance(value, Mapping):
-        parts = cast("Mapping[object, object]", value).values()
-    elif isinstance(value, list | tuple | set | frozenset):
-        parts = cast("Iterable[object]", value)
-    else:
-        fields: Iterable[Any] = getattr(type(value), "__attrs_attrs__", ())
-        parts = [getattr(value, field.name, None) for field in fields]
-    return sum(1 + _weight(each) for each in parts)

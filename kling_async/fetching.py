@@ -16,11 +16,12 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 
-from .errors import InvalidRequest, KlingError
+from .errors import DownloadError, InvalidRequest, KlingError
 from .handle import TaskHandle
-from .media.downloads import Downloader, told
+from .media.downloads import Downloader
 from .media.naming import own_name, slug, stem, writable
 from .models import KINDS, File, Result, Task, succeeded
+from .wording import masked
 
 Downloadable: TypeAlias = "Task[Any] | TaskHandle[Any] | File | Result"
 Ask: TypeAlias = Callable[[str, str], Awaitable[Task[Any]]]
@@ -70,7 +71,7 @@ async def download(
     outcomes = list[Path | BaseException]()
     for ended in await asyncio.gather(*map(fetch, range(len(items))), return_exceptions=True):
         outcomes += [ended] if isinstance(ended, BaseException) else ended
-    return told(outcomes)
+    return _told(outcomes)
 
 
 @attrs.define(eq=False)
@@ -154,5 +155,35 @@ def _check(item: object) -> None:
         return
     rule = "must be tasks, handles, results or files such as task.result.images[0]"
     if isinstance(item, str):  # most likely the link of a file, which is as good as a key
-        raise InvalidRequest("what", f"{rule}, not the address of one", item.partition("?")[0])
+        raise InvalidRequest("what", f"{rule}, not the address of one", masked(item))
     raise InvalidRequest("what", rule, item)
+
+
+def _told(outcomes: Iterable[Path | BaseException]) -> list[Path]:
+    """
+    The paths, where all went well.
+
+    One failure alone is raised as it is; of several things some of which succeeded, a `DownloadError` tells of all.
+    """
+    done, failed = list[Path](), list[Exception]()
+    for outcome in outcomes:
+        if isinstance(outcome, Path):
+            done.append(outcome)
+        elif isinstance(outcome, Exception):
+            failed.append(outcome)
+        else:
+            raise outcome
+    if len(failed) == 1 and not done:
+        raise failed[0]
+    if failed:
+        summary = f"{len(failed)} of {len(failed) + len(done)} could not be stored; first: {failed[0]}"
+        raise DownloadError(summary, done=done, failed=[_as_download_error(each) for each in failed])
+    return done
+
+
+def _as_download_error(error: Exception) -> DownloadError:
+    if isinstance(error, DownloadError):
+        return error
+    wrapped = DownloadError(str(error))
+    wrapped.__cause__ = error
+    return wrapped

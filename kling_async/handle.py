@@ -218,7 +218,7 @@ class TaskHandle(Generic[R]):
         `AuthenticationError`, `AccountError`, `PermissionDenied` or `IPNotAllowed` when the vendor will not say.
         Trouble that may pass (a 5xx, a cut connection, a rate limit) is waited out and never raised.
         """
-        # One coroutine, one future and nothing else: there may be a hundred thousand of them.
+        # One coroutine with a small frame, one future and nothing else: there may be a hundred thousand of them.
         if timeout is not None:
             return await self._wait(timeout)
         if not self.done:
@@ -227,6 +227,9 @@ class TaskHandle(Generic[R]):
             except BaseException:
                 self._sweep()
                 raise
+        return self._success()
+
+    def _success(self) -> Task[R]:
         return succeeded(cast("Task[R | None]", self._task))
 
     async def _wait(self, timeout: float) -> Task[R]:

@@ -12,8 +12,9 @@ from typing import Any, Final, Literal, TypeAlias, cast, get_args
 import attrs
 from yarl import URL
 
-from .errors import InvalidRequest, shown
+from .errors import InvalidRequest
 from .models import Kind
+from .wording import shown
 
 __all__ = ["Downloads", "Polling", "Retry"]
 

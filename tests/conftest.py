@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from typing import Any
 
+import looptime
 import pytest
 from pytest_socket import socket_allow_hosts
+
+from tests.support.leaps import look_before_leaping
 
 LOOPBACK = ["127.0.0.1", "::1"]
 
@@ -13,6 +18,15 @@ LOOPBACK = ["127.0.0.1", "::1"]
 def pytest_sessionstart() -> None:
     """No test inherits an event loop, and none is made on the side: looptime would make one for a sync test."""
     asyncio.set_event_loop(None)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup() -> Generator[None, Any, Any]:
+    """The loop of every test looks before it leaps; looptime, whose wrapper is an inner one, has patched it by then."""
+    made = yield
+    if isinstance(made, asyncio.Runner) and isinstance(loop := made.get_loop(), looptime.LoopTimeEventLoop):
+        look_before_leaping(loop)
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from kling_async import (
     TaskRef,
     TaskStatus,
 )
-from kling_async.api import GenerateImage
+from kling_async.api import CALLS, RESOURCES, ROWS, GenerateImage
 from kling_async.emulator import Emulator
 from tests.support.vendor import API_KEY, Reply, Vendor, said
 
@@ -363,7 +364,8 @@ async def test_parts_of_a_client_cannot_be_pickled() -> None:
     """They say so, as the client does, and not what they are made of."""
     kling = KlingClient(api_key=API_KEY)
 
-    for part in (kling, kling.videos, kling.videos.selection, kling.videos.text_to_video, kling.account):
+    names = (*(resource.name for resource in RESOURCES), *ROWS, *CALLS)
+    for part in (kling, *(attrgetter(name)(kling) for name in names)):
         with pytest.raises(TypeError, match="connections and credentials and cannot be pickled"):
             pickle.dumps(part)
         with pytest.raises(TypeError, match="cannot be pickled"):

@@ -14,6 +14,7 @@ import kling_async
 from kling_async import ApiError, InvalidRequest, KlingClient, KlingError, Task, TaskRef, TaskStatus, errors
 from kling_async.api import ImageToVideo
 from kling_async.errors import CODES
+from kling_async.wording import shown
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0\0\0\x02\0"
 VENDORS_CODES = {
@@ -130,42 +131,35 @@ def test_a_message_says_what_happened_where_and_what_to_do() -> None:
     assert "n: must be between 1 and 9; got 10" == str(errors.InvalidRequest("n", "must be between 1 and 9", 10))
 
 
-def test_a_value_is_shown_short_whatever_it_is() -> None:
-    """Also where Python itself refuses to write it."""
-    shown = [errors.shown(value) for value in (10**5000, b"x" * 9999, "x" * 9999, [1] * 9999)]
+def test_a_failed_task_tells_the_reason_in_one_line() -> None:
+    """The words are the vendor's, or of whoever wrote the prompt: they forge no line of a log and open no link."""
+    message = (
+        "no\r\n2026-01-01 root: \x1b[31mall\u202e well\x00, see\thttps://me:SECRET@h.example/a?Signature=SECRET now"
+    )
+    task = Task(id="1\n2", status=TaskStatus.FAILED, result=None, message=message)
 
-    assert ["a value of type int that cannot be written", "9999 bytes"] == shown[:2]
-    assert max(map(len, shown)) <= 100
+    error = errors.TaskFailed(task)
+
+    expected = "no 2026-01-01 root: [31mall well, see https://***@h.example/a?*** now"
+    assert f"task 1 2 failed: {expected}" == str(error)
+    assert message == error.task.message
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("https://h.example/fox.png", "'https://h.example/fox.png'"),
-        ("https://h.example:8443/a?Signature=SECRET", "'https://h.example:8443/a?***'"),
-        ("https://h.example?SECRET", "'https://h.example?***'"),
-        ("https://h.example/a#SECRET", "'https://h.example/a#***'"),
-        ("HTTP://me:SECRET@h.example/a", "'HTTP://***@h.example/a'"),
-        ("https://SECRET@h.example", "'https://***@h.example'"),
-        ("https://me:SECRET#1@h.example/a", "'https://***'"),
-        ("https://me:SECRET/1@h.example/a", "'https://***'"),
-        ("https://me:SEC RET@h.example/a", "'https://***@h.example/a'"),
-        ("https://h.example/a?Signature=SEC RET", "'https://h.example/a?***'"),
-        ("http://[::1]:80/a?SECRET", "'http://[::1]:80/a?***'"),
-        ("http://:80/", "'http://:80/'"),
-        ("https://[::1/fox.png", "'https://[::1/fox.png'"),
-        ("a fox as in https://h.example/a?SECRET runs", "'a fox as in https://h.example/a?*** runs'"),
-        (["https://h.example/a?SECRET"], "['https://h.example/a?***']"),
-        (({"url": "https://h.example/a?SECRET"},), "({'url': 'https://h.example/a?***'},)"),
-        ({"https://h.example/a?SECRET": 1}, "{'https://h.example/a?***': 1}"),
-        (ValueError("https://h.example/a?SECRET"), "ValueError('https://h.example/a?***"),
-        ("https://h.example/" + "x" * 90 + "?SECRET", f"'https://h.example/{'x' * 38}'... (115 characters)"),
-        ([b"SECRET"], "[6 bytes]"),
-    ],
-)
-def test_a_link_is_shown_without_what_opens_it(value: object, text: str) -> None:
-    """User, password, query and fragment of a link are secrets, wherever it stands and however it is broken."""
-    assert text == errors.shown(value)
+@pytest.mark.parametrize("message", ["", " \n", "\x00"])
+def test_a_failed_task_without_a_readable_reason_says_so(message: str) -> None:
+    """So that the line does not end in the air."""
+    task = Task(id="1", status=TaskStatus.FAILED, result=None, message=message)
+
+    assert "task 1 failed: the vendor gave no reason" == str(errors.TaskFailed(task))
+
+
+def test_what_waits_for_a_task_tells_its_id_in_one_line() -> None:
+    """The id is the vendor's word too."""
+    handle = KlingClient(api_key="not-used-0123456789").images.generate.attach("1\n2")
+    ref = TaskRef(endpoint="images.generate", task_id="1\n2")
+
+    assert "task 1 2 is" in str(errors.TaskTimeout(handle, 5.0))
+    assert "no task 1 2 for" in str(errors.TaskLost(ref, seconds=60.0))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +178,7 @@ def test_an_error_does_not_carry_a_picture(value: object) -> None:
     """Of a large value an error keeps what its message shows of it, so that its pickle is small."""
     error = InvalidRequest("image", "must be smaller", value)
 
-    assert errors.shown(value) == error.value
+    assert shown(value) == error.value
     assert 1000 > len(pickle.dumps(error))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from ..protocol.direct import DirectEndpoint
 from ..protocol.endpoint import Resource, TaskEndpoint
+from .about import FieldInfo, info
 from .account import Account, BalanceFilter, ListBalance, ListCosts, ListPackages, PackageFilter
 from .audio import Sounds, TextToAudio, TextToSpeech, VideoToAudio
 from .elements import (
@@ -24,11 +25,11 @@ from .elements import (
     ListPresetElements,
     ListPresetFirstElements,
 )
-from .fields import ElementRef, FieldInfo, PageRequest, Request, TaskRequest, VoiceRef, WatermarkInfo, info
 from .images import Images
 from .images.generation import GenerateImage
 from .images.omni import OmniImage, OmniImageReference
 from .images.references import ExpandImage, GenerateMultiShot, RecognizeImage, ReferenceToImage, SubjectImage, TryOn
+from .shared import ElementRef, PageRequest, Request, TaskRequest, VoiceRef, WatermarkInfo
 from .storyboard import ShotPrompt
 from .videos import Selection, Videos
 from .videos.editing import (

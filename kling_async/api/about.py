@@ -81,12 +81,19 @@ def _notes(about: FieldInfo) -> Iterator[str]:
     if about.item is not None:
         fields = attrs.fields(cast("type[attrs.AttrsInstance]", about.item))
         yield f"{about.item.__name__}({', '.join(field.name for field in fields)})"
-    if about.max_length is not None:
-        yield f"at most {about.max_length} characters" if about.kind == "text" else _count(about)
+    if about.max_length is not None and about.kind != "text":
+        yield _count(about)
     if about.choices:
         yield f"{'for instance ' if about.open else ''}{' or '.join(about.choices)}"
+    yield from limits(about)
+
+
+def limits(about: FieldInfo) -> Iterator[str]:
+    """How long a text may be, and from where to where a number goes; nothing for other kinds."""
+    if about.kind == "text" and about.max_length is not None:
+        yield f"at most {about.max_length} characters"
     if about.kind in {"number", "integer", "seconds"} and not (about.kind == "seconds" and about.choices):
-        yield from _limits(about.minimum, about.maximum)
+        yield from _range(about.minimum, about.maximum)
 
 
 def _count(about: FieldInfo) -> str:
@@ -98,7 +105,7 @@ def _count(about: FieldInfo) -> str:
     return f"{least} to {most} items" if least > 1 else f"at most {most} items"
 
 
-def _limits(minimum: float | None, maximum: float | None) -> Iterator[str]:
+def _range(minimum: float | None, maximum: float | None) -> Iterator[str]:
     if minimum is not None and maximum is not None:
         yield f"{_figure(minimum)} to {_figure(maximum)}"
     elif minimum is not None:

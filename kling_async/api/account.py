@@ -10,8 +10,10 @@ from typing import Any, Final, Literal
 from ..models import BalanceRow, PackageRow, ResourcePack
 from ..protocol.direct import DirectEndpoint, enclosed, ledger
 from ..protocol.endpoint import Resource
-from .fields import Checked, Request, Rule, choice, frozen, integer, moment, sequence, text, texts
+from .fields import Checked, Rule, frozen
+from .kinds import choice, integer, moment, sequence, text, texts
 from .prices import FREE, units
+from .shared import Request
 
 _PRODUCTS: Final = ("video", "image", "try-on")
 

@@ -9,20 +9,11 @@ from typing import Final, Literal
 from ..models import AudioResult, DubbingResult, SpeechResult
 from ..protocol.direct import DirectEndpoint, task_of
 from ..protocol.endpoint import Resource, TaskEndpoint
-from .fields import (
-    Request,
-    Rule,
-    TaskRequest,
-    choice,
-    exactly_one,
-    frozen,
-    identifier,
-    number,
-    switch,
-    video,
-)
-from .fields import text as words
+from .fields import Rule, exactly_one, frozen
+from .kinds import choice, identifier, number, switch, video
+from .kinds import text as words
 from .prices import units
+from .shared import Request, TaskRequest
 
 
 @frozen

@@ -10,22 +10,10 @@ from ..media.inputs import MediaInput
 from ..models import Element, ElementResult, FirstElement
 from ..protocol.direct import DirectEndpoint, listed, nothing, results, value
 from ..protocol.endpoint import Resource, TaskEndpoint
-from .fields import (
-    Checked,
-    PageRequest,
-    Request,
-    Rule,
-    TaskRequest,
-    choice,
-    frozen,
-    identifier,
-    nested,
-    picture,
-    sequence,
-    text,
-    video,
-)
+from .fields import Checked, Rule, frozen
+from .kinds import choice, identifier, nested, picture, sequence, text, video
 from .prices import FREE, units
+from .shared import PageRequest, Request, TaskRequest
 
 _TAGS: Final = ("o_101", "o_102", "o_103", "o_104", "o_105", "o_106", "o_107", "o_108")
 

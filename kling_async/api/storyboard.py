@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
-from .fields import Checked, Rule, frozen, integer, seconds, text
+from .fields import Checked, Rule, frozen
+from .kinds import integer, seconds, text
 
 _CITED: Final = re.compile(r"<<<(\w+?)_(\d+)>>>")
 

@@ -9,8 +9,10 @@ from typing import Final
 from ..models import Voice, VoiceResult
 from ..protocol.direct import DirectEndpoint, nothing, results
 from ..protocol.endpoint import Resource, TaskEndpoint
-from .fields import PageRequest, Request, Rule, TaskRequest, exactly_one, frozen, identifier, integer, text, video
+from .fields import Rule, exactly_one, frozen
+from .kinds import identifier, integer, text, video
 from .prices import FREE, units
+from .shared import PageRequest, Request, TaskRequest
 
 _LARGEST: Final = 1000  # entries on a page; documents of January 2026 say 500
 

@@ -31,9 +31,9 @@ from ..errors import (
     TaskLost,
     TaskNotFound,
     TaskTimeout,
-    shown,
 )
 from ..handle import TaskRef
+from ..wording import one_line, shown
 
 
 class Exit(IntEnum):
@@ -125,7 +125,7 @@ def explain(error: KlingError) -> Failure:
     elif isinstance(error, InvalidRequest):
         details |= {"field": error.field, "rule": error.rule, "value": _printable(error.value)}
     elif isinstance(error, TaskFailed):
-        message = cast("Any", error.task).message or "The vendor gave no reason"
+        message = one_line(cast("Any", error.task).message) or "The vendor gave no reason"
         details |= {"task": cast("Any", error.task).id}
     return Failure(
         type=type(error).__name__,

@@ -14,6 +14,7 @@ import attrs
 from cyclopts import Parameter
 
 from ..api import FieldInfo, info
+from ..api.about import limits
 from .common import REQUEST
 
 POSITIONAL: Final = "prompt"
@@ -119,10 +120,8 @@ def _notes(about: FieldInfo) -> Iterator[str]:
         yield f"list of {f'at most {about.max_length} ' if about.max_length else ''}{_parts(about)}, or @FILE"
     elif about.kind == "object":
         yield f"{_parts(about)}, or @FILE"
-    elif about.max_length is not None:
-        yield f"at most {about.max_length} characters"
-    elif not (about.kind == "seconds" and about.choices):
-        yield from _limits(about)
+    else:
+        yield from limits(about)
     if about.open and about.choices:
         yield f"known: {', '.join(about.choices)}"
 
@@ -132,12 +131,3 @@ def _parts(about: FieldInfo) -> str:
     known = fields(about.item) if about.item else ()
     keys = (f"{each.name}{'' if each.default is attrs.NOTHING else '?'}" for each in known)
     return f"{{{', '.join(keys)}}}"
-
-
-def _limits(about: FieldInfo) -> Iterator[str]:
-    if about.minimum is not None and about.maximum is not None:
-        yield f"{about.minimum:g} to {about.maximum:g}"
-    elif about.minimum is not None:
-        yield f"at least {about.minimum:g}"
-    elif about.maximum is not None:
-        yield f"at most {about.maximum:g}"

@@ -16,7 +16,6 @@ from ..errors import InvalidRequest
 from .options import fields, option
 
 _LONGEST_NAME: Final = 255  # of a file, on all systems; hardly any picture's Base64 text is as short
-_EARLIEST: Final = 10**11  # milliseconds; less is somebody's seconds, or a date without its hyphens
 
 
 def values(request: type, given: Mapping[str, object]) -> dict[str, object]:
@@ -65,13 +64,12 @@ def _inner(name: str, about: FieldInfo, given: object) -> object:
     if convert is None:
         return given
     if isinstance(given, list):
-        return [convert(name, each) if isinstance(each, str) else each for each in cast("list[object]", given)]
-    return convert(name, given) if isinstance(given, str) else given
+        return [convert(name, about, each) if isinstance(each, str) else each for each in cast("list[object]", given)]
+    return convert(name, about, given) if isinstance(given, str) else given
 
 
-def _file(name: str, text: str) -> object:
+def _file(_name: str, _about: FieldInfo, text: str) -> object:
     """A local file as `Path`, anything else as it is; the client refuses to take a text for a file."""
-    del name
     if text[:5].lower() in ("http:", "https", "data:"):
         return text
     try:
@@ -82,10 +80,11 @@ def _file(name: str, text: str) -> object:
     return Path(text) if exists or "." in text or len(text) <= _LONGEST_NAME else text
 
 
-def _moment(name: str, text: str) -> object:
+def _moment(name: str, about: FieldInfo, text: str) -> object:
     rule = "must be a date or time such as 2026-03-28 or 2026-03-28T12:00+08:00, or Unix milliseconds (13 digits)"
     if text.isdecimal():
-        if len(text) > 15 or int(text) < _EARLIEST:
+        # Less than the least is somebody's seconds, or a date without its hyphens.
+        if len(text) > 15 or int(text) < (about.minimum or 0):
             raise InvalidRequest(name, rule, text)
         return int(text)
     try:
@@ -116,7 +115,7 @@ def _object(name: str, given: object) -> dict[str, object]:
     return cast("dict[str, object]", read)
 
 
-_CONVERT: Final[Mapping[str, Callable[[str, str], Any]]] = {
+_CONVERT: Final[Mapping[str, Callable[[str, FieldInfo, str], Any]]] = {
     "picture": _file,
     "pictures": _file,
     "sound": _file,

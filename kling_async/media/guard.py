@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ..errors import UnsafeURL
+from ..wording import masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ class Guard:
 
     def check(self, url: URL) -> None:
         """Raise `UnsafeURL` for what may not be asked. A name is looked at again when its addresses are known."""
-        shown = plain(url)
+        shown = masked(str(url))
         if url.raw_user is not None or url.raw_password is not None:
             raise UnsafeURL(f"{shown} comes with a user or password, which no link to a file needs")
         if self.trusts(url):
@@ -142,12 +143,6 @@ class PublicResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the one that asks."""
         await self._inner.close()
-
-
-def plain(url: URL) -> str:
-    """A link as messages show it: without what opens it, and without a user."""
-    port = f":{url.explicit_port}" if url.explicit_port else ""
-    return f"{url.scheme}://{url.raw_host or ''}{port}{url.raw_path}"
 
 
 def _may_connect(text: str, *, ours: bool) -> bool:

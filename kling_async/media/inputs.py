@@ -4,7 +4,8 @@ from .embedded import PIECE, Embedded, encoded
 from .forms import MediaInput, bare, check_url
 from .local import marked
 from .pictures import PictureLimits, check_picture, sides
-from .sounds import SoundLimits, check_sound, check_video
+from .sounds import SoundLimits, check_sound
+from .videos import check_video
 
 __all__ = [
     "PIECE",

@@ -1,4 +1,4 @@
-"""Sounds on their way in, told by their first bytes; and videos, which the vendor takes by address only."""
+"""Sounds on their way in, told by their first bytes."""
 
 from __future__ import annotations
 
@@ -43,12 +43,3 @@ def check_sound(field: str, value: MediaInput, limits: SoundLimits) -> MediaInpu
         if size > limits.max_bytes:
             raise InvalidRequest(field, f"must have at most {limits.max_bytes:,} bytes, has {size:,}", value)
     return kept
-
-
-def check_video(field: str, value: MediaInput, what: str = "videos") -> None:
-    """Raise `InvalidRequest` for whatever is no http(s) URL; *what* names that which the vendor takes by URL only."""
-    if isinstance(value, str) and is_url(value):
-        check_url(field, value)
-        return
-    rule = f"must be an http(s) URL, because the vendor takes {what} in no other form; host the file and pass its URL"
-    raise InvalidRequest(field, rule, value)

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 import attrs
 
 from ..errors import DownloadError
-
-T = TypeVar("T")
+from .threads import landed
 
 BATCH: Final = 1024 * 1024
 """Bytes handed to the disk at once."""
@@ -65,20 +64,6 @@ class Writer:
         else:
             return
         raise failure
-
-
-async def landed(future: asyncio.Future[T]) -> T:
-    """What a thread gave. A cancellation is passed on when the thread is done, because threads cannot be cancelled."""
-    late: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            late = error
-    if late is not None:
-        future.exception()
-        raise late
-    return future.result()
 
 
 def unwritable(path: Path, error: OSError) -> DownloadError:

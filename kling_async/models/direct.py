@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import attrs
 
-from .files import Image, Kind, Linked, Video, plain
+from ..wording import link
+from .files import Image, Kind, Linked, Video
 from .task import BalanceDeduction
 from .wire import BALANCE, SENT_AS, TELLING, UNITS
 
@@ -22,7 +23,7 @@ class Face:
     """Milliseconds from the start of the clip, as is the next. Either is 0 where the answer does not tell it."""
     end_time: int = 0
     """Slightly later than the face really leaves."""
-    face_image: str | None = attrs.field(default=None, repr=plain)
+    face_image: str | None = attrs.field(default=None, repr=link)
     """A thumbnail."""
 
 
@@ -57,7 +58,7 @@ class SelectionSession:
     """Pixels, as is the next."""
     height: int | None = None
     total_frame: int | None = None
-    normalized_video: str | None = attrs.field(default=None, repr=plain)
+    normalized_video: str | None = attrs.field(default=None, repr=link)
     """The clip as it will be worked on."""
     units: Decimal | None = attrs.field(default=None, metadata=UNITS)
     """Units charged."""
@@ -115,9 +116,9 @@ class FrameMasks:
 class SelectionPreview:
     """The clip with everything marked in it."""
 
-    video: str | None = attrs.field(default=None, repr=plain)
-    video_cover: str | None = attrs.field(default=None, repr=plain)
-    tracking_output: str | None = attrs.field(default=None, repr=plain)
+    video: str | None = attrs.field(default=None, repr=link)
+    video_cover: str | None = attrs.field(default=None, repr=link)
+    tracking_output: str | None = attrs.field(default=None, repr=link)
     """Masks frame by frame."""
     units: Decimal | None = attrs.field(default=None, metadata=UNITS)
     """Units charged."""
@@ -143,7 +144,7 @@ class CutOut(Linked):
     """`object_seg`, `head_seg` (with hair), `face_seg` (without) or `cloth_seg`."""
     is_contain: bool = False
     """Whether the picture has such a part."""
-    url: str = attrs.field(default="", repr=plain, metadata={TELLING: True})
+    url: str = attrs.field(default="", repr=link, metadata={TELLING: True})
     """Empty where it has none."""
 
 

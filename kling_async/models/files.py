@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
+from ..wording import link
 from .wire import TELLING
 
 Kind: TypeAlias = Literal["image", "video", "audio"]
@@ -67,14 +68,6 @@ def expiry(url: str) -> datetime | None:
     return None
 
 
-def plain(url: str | None) -> str:
-    """How a link is shown: a signed one is as good as a key for 30 days, so where it leads, not what opens it."""
-    if url is None:
-        return "None"
-    address, query, _ = url.partition("?")
-    return repr(f"{address}?***" if query else url)
-
-
 class Linked:
     """What files share: a link that may say when it ends."""
 
@@ -94,10 +87,10 @@ class Image(Linked):
 
     kind: ClassVar[Kind] = "image"
 
-    url: str = attrs.field(repr=plain)
+    url: str = attrs.field(repr=link)
     index: int = 0
     """Counts from 0."""
-    watermark_url: str | None = attrs.field(default=None, repr=plain)
+    watermark_url: str | None = attrs.field(default=None, repr=link)
     """The watermarked rendition, where `watermark_info` asked for one."""
 
 
@@ -107,13 +100,13 @@ class Video(Linked):
 
     kind: ClassVar[Kind] = "video"
 
-    url: str = attrs.field(default="", repr=plain, metadata={TELLING: True})
+    url: str = attrs.field(default="", repr=link, metadata={TELLING: True})
     """Empty where the answer had an id and no link."""
     id: str | None = attrs.field(default=None, metadata={TELLING: True})
     """Globally unique; later calls take it as `video_id` for 30 days."""
     duration: float | None = None
     """Seconds, possibly fractional."""
-    watermark_url: str | None = attrs.field(default=None, repr=plain)
+    watermark_url: str | None = attrs.field(default=None, repr=link)
     """The watermarked rendition, where `watermark_info` asked for one."""
     session_id: str | None = None
     """The editing session it came from; `multi_elements` only."""
@@ -127,7 +120,7 @@ class Audio(Linked):
 
     kind: ClassVar[Kind] = "audio"
 
-    url: str = attrs.field(default="", repr=plain, metadata={TELLING: True})
+    url: str = attrs.field(default="", repr=link, metadata={TELLING: True})
     """Empty where the answer had an id and no link."""
     id: str | None = attrs.field(default=None, metadata={TELLING: True})
     """Later calls take that of a speech as `audio_id` for 30 days."""

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import attrs
 
-from .files import Audio, Image, Video, plain
+from ..wording import link
+from .files import Audio, Image, Video
 from .wire import UNITS
 
 
@@ -17,7 +18,7 @@ class Voice:
     voice_id: str = ""
     """What `VoiceRef`, `element_voice_id` and `voices.delete` take; too long for a double."""
     voice_name: str = ""
-    trial_url: str | None = attrs.field(default=None, repr=plain)
+    trial_url: str | None = attrs.field(default=None, repr=link)
     """A sample."""
     owned_by: str | None = None
     """`kling` for the vendor's own, else the id of whoever made it."""
@@ -34,21 +35,21 @@ class Voice:
 class LinkedImage:
     """A picture of an element."""
 
-    image_url: str | None = attrs.field(default=None, repr=plain)
+    image_url: str | None = attrs.field(default=None, repr=link)
 
 
 @attrs.frozen(kw_only=True)
 class LinkedVideo:
     """A clip of an element."""
 
-    video_url: str | None = attrs.field(default=None, repr=plain)
+    video_url: str | None = attrs.field(default=None, repr=link)
 
 
 @attrs.frozen(kw_only=True)
 class ElementPictures:
     """The pictures of an element made from pictures."""
 
-    frontal_image: str | None = attrs.field(default=None, repr=plain)
+    frontal_image: str | None = attrs.field(default=None, repr=link)
     refer_images: tuple[LinkedImage, ...] = ()
 
 
@@ -108,7 +109,7 @@ class FirstElement:
     element_id: int
     element_name: str = ""
     element_description: str = ""
-    element_frontal_image: str | None = attrs.field(default=None, repr=plain)
+    element_frontal_image: str | None = attrs.field(default=None, repr=link)
     element_refer_list: tuple[LinkedImage, ...] = ()
     tag_list: tuple[ElementTag, ...] = ()
     owned_by: str | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .files import Audio, Image, Video, plain
+from ..wording import link
+from .files import Audio, Image, Video
 from .library import Element, Voice
 
 
@@ -40,10 +41,10 @@ class MultiShotImage:
     """One set of up to three views of the same subject."""
 
     index: int = 0
-    url_1: str | None = attrs.field(default=None, repr=plain)
-    url_2: str | None = attrs.field(default=None, repr=plain)
-    url_3: str | None = attrs.field(default=None, repr=plain)
-    url: str | None = attrs.field(default=None, repr=plain)
+    url_1: str | None = attrs.field(default=None, repr=link)
+    url_2: str | None = attrs.field(default=None, repr=link)
+    url_3: str | None = attrs.field(default=None, repr=link)
+    url: str | None = attrs.field(default=None, repr=link)
     """Only one copy of the documents shows this in place of the three; accepted all the same."""
 
     @property
@@ -82,8 +83,8 @@ class AudioPair:
     """One sound in two encodings."""
 
     id: str | None = None
-    url_mp3: str | None = attrs.field(default=None, repr=plain)
-    url_wav: str | None = attrs.field(default=None, repr=plain)
+    url_mp3: str | None = attrs.field(default=None, repr=link)
+    url_wav: str | None = attrs.field(default=None, repr=link)
     duration_mp3: float | None = None
     """Seconds, as is the next."""
     duration_wav: float | None = None

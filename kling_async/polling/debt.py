@@ -11,6 +11,7 @@ independent of how many there are.
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ import attrs
 
 from .durations import Durations, Kind, Table
 
-_PRICE: Final = 0.015
+_PRICE: Final = 0.016
 """What a request costs: seconds of lag, as a part of the median duration."""
 _CHEAPEST: Final = 0.02
 _ROW: Final = 0.003
@@ -35,7 +36,7 @@ _LONGEST_GAP: Final = 60.0
 _FIRST_LOOK: Final = 1.0
 """Seconds of the first gap, where nothing is known; they double until something is."""
 
-_BLOCK, _SPAN = 64, 0.01
+_BLOCK, _SPAN = 256, 0.01
 """Tasks in a block, and the time within which they were made, as a part of the median."""
 _STEP: Final = 1 / 4
 """Shortest pause between two plans, in prices."""
@@ -147,9 +148,15 @@ class Debts(Generic[T]):
         """Whether a task is watched."""
         return isinstance(item.place, Block)
 
-    def made(self, at: float) -> None:
-        """Tell of a task that was made, which moves all others down the list by one."""
-        self._births.append(max(at, self._births[-1]) if self._births else at)
+    def made(self, at: float) -> float:
+        """
+        Tell of a task that was made, which moves all others down the list by one.
+
+        Returns its birth: a little later than *at* where others were made then, so that each has a place of its own.
+        """
+        born = max(at, math.nextafter(self._births[-1], math.inf)) if self._births else at
+        self._births.append(born)
+        return born
 
     def add(self, item: T, kind: Kind, born: float, seen: float | None = 0.0, *, like: Block[T] | None = None) -> None:
         """
@@ -201,7 +208,7 @@ class Debts(Generic[T]):
         alone = list[Single[T]]()
         for each in sorted((each for each in owed if not each.block.asked), key=attrgetter("share"), reverse=True):
             if each.share < 1.0:
-                guess = min(guess, now + (1.0 - each.share) / each.growth if each.growth else _NEVER)
+                guess = min(guess, now + _time(1.0 - each.share, each.growth, each.rise))
                 continue
             for item in tuple(each.block.items)[: room - len(asks) - len(alone)]:
                 block = self._split(each.block, (item,))
@@ -209,8 +216,8 @@ class Debts(Generic[T]):
                 alone.append(Single(item, block))
         self._paid(len(asks) + len(alone))
         least = min((each.price for each in owed), default=1.0) * _STEP
-        again = min(firm, now + (guess - now) / 2)  # debts grow ever faster, so half of the way is safe
-        return Plan(tuple(asks), tuple(alone), None if again == _NEVER else max(now + least, again))
+        again = min(firm, max(now + least, guess))  # what a gap or a rest forces waits for no pause
+        return Plan(tuple(asks), tuple(alone), None if again == _NEVER else max(now + _INSTANT, again))
 
     def _ledger(self, now: float) -> tuple[list[_Owed[T]], float]:
         """What is owed now, and when to look again whatever becomes of that."""
@@ -221,13 +228,13 @@ class Debts(Generic[T]):
         for block in self._blocks:
             if block.asked:
                 continue
-            if block.rest > now:
+            if block.rest > now + _INSTANT:
                 again = min(again, block.rest)
                 continue
             each = self._owed(block, now)
             if each.deadline > now:
                 again = min(again, each.deadline)
-            if each.share > 0.0:
+            if block.rest <= now + _INSTANT:
                 again = min(again, now + _FORESIGHT * each.price)
                 owed.append(each)
         return owed, again
@@ -375,24 +382,25 @@ class Debts(Generic[T]):
         table, seen = block.table, block.seen
         price = self._price(table)
         if seen is None or block.due:
-            return _Owed(block, 1.0, 0.0, price, 1.0, now, alone=block.due or block.misses >= _MISSES)
+            return _Owed(block, 1.0, 0.0, 0.0, price, 1.0, now, alone=block.due or block.misses >= _MISSES)
         gap, proof, alone = self._gap(table, seen), self._proof(table), block.misses >= _MISSES
         deadline = block.born + min(seen + gap, block.sure + proof)
         if self.called_back:
             deadline = max(deadline, block.born + table.late + _GRACE)
             if now < deadline:
                 block.rest = deadline
-                return _Owed(block, 0.0, 0.0, price, 0.0, deadline, alone)
+                return _Owed(block, 0.0, 0.0, 0.0, price, 0.0, deadline, alone)
         if now >= deadline - _INSTANT:
             alone = alone or seen - block.sure > proof / 2  # the last page could not prove enough
-            return _Owed(block, 1.0 + (now - deadline) / gap, 0.0, price, 1.0, now, alone)
+            return _Owed(block, 1.0 + max(0.0, now - deadline) / gap, 0.0, 0.0, price, 1.0, now, alone)
         age = now - block.born
-        debt, growth = table.debt(seen, max(seen, age))
+        debt, growth, rise = table.debt(seen, max(seen, age))
         if growth < _NOTHING:
             begins = block.born + table.quantile(1.0 - (1.0 - table.chance(seen)) * (1.0 - _NOTHING))
-            block.rest = min(deadline, max(begins, now + price / 2))
-            return _Owed(block, 0.0, 0.0, price, 0.0, block.rest, alone)
-        return _Owed(block, debt / price, growth / price, price, (age - seen) / gap, deadline, alone)
+            if begins > now + price:
+                block.rest = min(deadline, begins)
+                return _Owed(block, 0.0, 0.0, 0.0, price, 0.0, block.rest, alone)
+        return _Owed(block, debt / price, growth / price, rise / price, price, (age - seen) / gap, deadline, alone)
 
     def _pages(self, owed: list[_Owed[T]], now: float, asks: list[Page[T]], most: int) -> float:
         """Add the pages that pay for themselves; returns when, at the present growth, the first one will."""
@@ -405,18 +413,19 @@ class Debts(Generic[T]):
             if not each.alone
         ]
         on_list.sort(key=itemgetter(0))
-        value = growth = best = 0.0
+        value = growth = rise = best = 0.0
         chosen, nearest = 0, _NEVER
         for at, (position, worth, each) in enumerate(on_list):
             if position >= _PAGE:
                 break
             value += worth
             growth += len(each.block.items) * each.growth
+            rise += len(each.block.items) * each.rise
             price = 1.0 + _ROW * (position + 1)
             if value - price >= best:
                 best, chosen = value - price, at + 1
-            elif growth > 0.0:
-                nearest = min(nearest, now + (price - value) / growth)
+            elif not chosen:
+                nearest = min(nearest, now + _time(price - value, growth, rise))
         if chosen:
             last = on_list[chosen - 1].position
             size = min(_PAGE, max(last + 1 + _MARGIN + last // 50, 0 if self.durations.known else _HISTORY))
@@ -438,7 +447,8 @@ class Debts(Generic[T]):
 _FORESIGHT: Final = 6.0
 _NEVER: Final = float("inf")
 _BEFORE: Final = float("-inf")
-_INSTANT: Final = 1e-6
+_INSTANT: Final = 1e-3
+"""Seconds by which a timer may be early: what is due so soon is due now, or it would be thought of again at once."""
 _NOTHING: Final = 1e-3
 _YOUNG: Final = 3.0
 """Seconds after which a task should stand in the list."""
@@ -459,6 +469,8 @@ class _Owed(NamedTuple, Generic[T]):
     """Part of a request's price that each task of the block owes; not capped."""
     growth: float
     """Of the share, per second."""
+    rise: float
+    """Of the growth, per second."""
     price: float
     elapsed: float
     """Part of the gap that has passed."""
@@ -476,3 +488,9 @@ class _Listed(NamedTuple, Generic[T]):
     position: int
     worth: float
     owed: _Owed[T]
+
+
+def _time(owed: float, growth: float, rise: float) -> float:
+    """Seconds until so much more is owed."""
+    speed = growth + math.sqrt(growth * growth + 2.0 * rise * owed)
+    return 2.0 * owed / speed if speed > 0.0 else _NEVER

@@ -118,12 +118,16 @@ class Table:
         low, high = self.past[at], self.past[at + 1]
         return min(low + (high - low) * (age - EDGES[at]) / _WIDTHS[at], high)
 
-    def debt(self, seen: float, age: float) -> tuple[float, float]:
-        """The seconds that a task pending at age *seen* is expected to have been over at *age*; and their growth."""
-        start, start_sum = self._point(seen)
-        end, end_sum = self._point(age)
+    def debt(self, seen: float, age: float) -> tuple[float, float, float]:
+        """
+        The seconds that a task pending at age *seen* is expected to have been over at *age*.
+
+        Besides them how fast they grow, and how fast that grows.
+        """
+        start, start_sum, _ = self._point(seen)
+        end, end_sum, slope = self._point(age)
         left = 1.0 - start
-        return (end_sum - start_sum - start * (age - seen)) / left, (end - start) / left
+        return (end_sum - start_sum - start * (age - seen)) / left, (end - start) / left, slope / left
 
     def quantile(self, chance: float) -> float:
         """The age before which that part of all tasks have ended."""
@@ -149,20 +153,22 @@ class Table:
             at = int(name)
             if not 0 <= at < _BINS:
                 raise ValueError(name)
-            ends[at], moved[at], part[at] = (_finite(each) for each in row)
-        self._ends, self._moved, self._part = ends, moved, part
-        self.seen = max(0.0, _finite(data["seen"]))
+            ends[at], moved[at], part[at] = (_count(each) for each in row)
+        seen = _count(data["seen"])
+        if min(seen, *ends) < 0.0:
+            raise ValueError("less than nothing")
+        self._ends, self._moved, self._part, self.seen = ends, moved, part, seen
         self._work_out()
 
-    def _point(self, age: float) -> tuple[float, float]:
-        """The chance of an end before this age, and the sum of all chances up to it."""
+    def _point(self, age: float) -> tuple[float, float, float]:
+        """The chance of an end before this age, the sum of all chances up to it, and the chance's growth."""
         at = 0 if age < _SHORTEST else 1 + int(log(age / _SHORTEST) / _LOG)
         if at >= _BINS:
             high = self.past[_BINS]
-            return high, self._sum[_BINS] + high * (age - EDGES[_BINS])
+            return high, self._sum[_BINS] + high * (age - EDGES[_BINS]), 0.0
         low, into = self.past[at], age - EDGES[at]
         slope = (self.past[at + 1] - low) / _WIDTHS[at]
-        return low + slope * into, self._sum[at] + (low + slope * into / 2) * into
+        return low + slope * into, self._sum[at] + (low + slope * into / 2) * into, slope
 
     def _work_out(self) -> None:
         # Ends per second of watching in each bin, and from it the part that is left: the estimate that makes use of
@@ -237,10 +243,19 @@ class Durations:
         """Take what `dump` gave; raises `ValueError`, `KeyError` or `TypeError` for anything else."""
         rows = cast("list[dict[str, Any]]", data)
         for row in sorted(rows, key=lambda row: len(row["kind"])):
-            self.table(tuple(str(each) for each in row["kind"])).load(row)
+            kind = tuple(str(each) for each in row["kind"])
+            if len(kind) > _DEEPEST:
+                raise ValueError(len(kind))
+            self.table(kind).load(row)
 
 
-def _finite(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+_DEEPEST: Final = 8
+"""Words of a kind at most, where a file names it."""
+_MANY: Final = 1e12
+
+
+def _count(value: object) -> float:
+    """A number of tasks, or of seconds of watching; both may be less than nothing where more is taken than given."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MANY:
         raise ValueError(value)
     return float(value)

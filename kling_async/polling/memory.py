@@ -35,14 +35,17 @@ def read(path: Path) -> dict[str, Any]:
     return {}
 
 
-def recall(durations: Durations, learned: object, name: str) -> None:
-    """Fill tables with what was read of one endpoint."""
+def recall(pool: str, learned: object, name: str) -> Durations:
+    """The tables that were read of one endpoint; new ones, with a warning, where they make no sense."""
+    durations = Durations(pool)
     try:
         durations.load(learned)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         log.warning(
             "the durations of %s make no sense (%s %s); they are learned anew", name, type(error).__name__, error
         )
+        return Durations(pool)
+    return durations
 
 
 def write(path: Path, learned: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from ..handle import TaskHandle
 from ..models import Task, TaskStatus
 from ..options import Polling
 from ..protocol.call import Json
-from ..protocol.endpoint import Glimpse, Overview, status_word
+from ..protocol.endpoint import Overview, status_word
 from ..transport.engine import asked_pause, may_pass
 from .debt import Block, Debts, Page, Plan, Single
 from .durations import Durations
@@ -76,7 +76,10 @@ class _Trouble:
 
     missed_since: float | None = None
     misses: int = 0
+    failures: int = 0
+    """Queries in a row without an answer that could be used."""
     nonsense: int = 0
+    """How many of them had one that could not be read."""
 
 
 class Watcher:
@@ -113,10 +116,10 @@ class Watcher:
         self._failures = 0
         self._resume = 0.0
 
-    def made(self, task: Task[Any], born: float) -> None:
-        """Tell of a task that was made, watched or not: it moves all others down the list."""
-        self.debts.made(born)
+    def made(self, task: Task[Any], born: float) -> float:
+        """Tell of a task that was made, watched or not: it moves all others down the list. Returns its birth."""
         self._clock(task.created_ms, born)
+        return self.debts.made(born)
 
     def watch(self, handle: Handle) -> None:
         """Follow a handle from now on; nothing happens if it is followed already."""
@@ -299,15 +302,20 @@ class Watcher:
 
     def _failed(self, single: Single[Handle], error: Exception, since: float) -> None:
         handle = single.item
-        self.debts.failed(single)
-        trouble = self._troubles.setdefault(handle, _Trouble()) if isinstance(error, ResponseError) else _Trouble()
-        trouble.nonsense += 1
+        watched = self.debts.has(handle)
+        trouble = self._troubles.setdefault(handle, _Trouble()) if watched else _Trouble()
+        trouble.failures += 1
+        trouble.nonsense = trouble.nonsense + 1 if isinstance(error, ResponseError) else 0
         if not may_pass(error) or trouble.nonsense >= _NONSENSE:
+            self.debts.failed(single)
             # Of a refusal that is about the account, the others would hear the same.
             for each in tuple(self.debts) if isinstance(error, ABOUT_ALL) else (handle,):
                 self._fail(each, error)
             return
         self._pause(error, since)
+        # A second failure may be the task's own: others probe before it, or one bad task would hold up all of them.
+        rest = min(_LONGEST_PAUSE, 2.0**trouble.failures) if trouble.failures > 1 else 0.0
+        self.debts.failed(single, until=self._resume + rest)
 
     def _pause(self, error: Exception, since: float) -> None:
         if since != self._resume:  # others asked at the same time, and the pause for this trouble is set
@@ -373,15 +381,15 @@ class Watcher:
             -_NEVER if self._ahead is None or overview.latest_ms is None else overview.latest_ms / 1000 - self._ahead
         )
         found = dict[Handle, int]()
-        above = (page.number - 1) * page.size
-        for glimpse in overview.wanted:
-            handle = self._watched.get(glimpse.key)  # None if it ended, or was left, while the page was on its way
+        above, watched = (page.number - 1) * page.size, self._watched
+        for row, key, status, _, updated_ms, data in overview.wanted:
+            handle = watched.get(key)  # None if it ended, or was left, while the page was on its way
             if handle is None:
                 continue
             latest = handle.latest
-            same = latest is not None and (glimpse.status, glimpse.updated_ms) == (latest.status, latest.updated_ms)
-            if same or (self._told(handle, glimpse, at) and self.debts.has(handle)):
-                found[handle] = above + glimpse.row
+            same = latest is not None and status is latest.status and updated_ms == latest.updated_ms
+            if same or (self._told(handle, data, at) and self.debts.has(handle)):
+                found[handle] = above + row
         self.debts.read(page, found, at, known)
         if not overview.ordered and self.debts.lists:
             log.warning(
@@ -390,10 +398,10 @@ class Watcher:
             self.debts.lists, self._lists_again = False, 0.0
             self._unask()
 
-    def _told(self, handle: Handle, glimpse: Glimpse, at: float) -> bool:
+    def _told(self, handle: Handle, data: Json, at: float) -> bool:
         """Take in what a row tells; whether it could be read."""
         try:
-            task = self._vendor.read(glimpse.data)
+            task = self._vendor.read(data)
         except ResponseError as error:
             log.info("a row of the list of %s cannot be read (%s); the task is asked for alone", self._name, error)
             return False

@@ -19,9 +19,10 @@ import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
-from ..errors import InvalidRequest, ResponseError, shown
+from ..errors import InvalidRequest, ResponseError
 from ..media.inputs import Embedded
 from ..models.wire import SENT_AS, TELLING
+from ..wording import shown
 from .call import Body, Json
 
 T = TypeVar("T")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
 import attrs
 
-from ..errors import BadRequest, InvalidRequest, NotFound, ResponseError, shown
+from ..errors import BadRequest, InvalidRequest, NotFound, ResponseError
 from ..models import LedgerPage, Task, TaskStatus, succeeded
+from ..wording import shown
 from .call import Body, Call, Json
 from .codec import dump, load, load_each
 from .endpoint import Backend, Resource, TaskSpec, described, of_its_class
@@ -84,6 +85,12 @@ class DirectMethod(Generic[P, Q, V]):
 
     row: DirectSpec[P, Q, V]
     _backend: Backend = attrs.field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self.row.name} of a client holds its connections and credentials and cannot be pickled; "
+            "make a KlingClient per process"
+        )
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V:
         """

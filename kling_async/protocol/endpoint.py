@@ -16,6 +16,7 @@ from typing import (
     Generic,
     Literal,
     NamedTuple,
+    NoReturn,
     ParamSpec,
     Protocol,
     Self,
@@ -27,9 +28,10 @@ from urllib.parse import quote
 
 import attrs
 
-from ..errors import InvalidRequest, ResponseError, shown
+from ..errors import InvalidRequest, ResponseError
 from ..handle import TaskHandle
 from ..models import BalanceDeduction, Task, TaskStatus
+from ..wording import shown
 from .call import Call, Json, Sender
 from .codec import decimal, dump, dumps, encodable, load, load_each, log, milliseconds
 
@@ -88,12 +90,12 @@ def one_slot(_: object) -> int:
     return 1
 
 
-class Picked(NamedTuple, Generic[R]):
-    """What was wanted of a page."""
+class Page(NamedTuple, Generic[R]):
+    """A page of the list, or what was wanted of it."""
 
     tasks: tuple[Task[R | None], ...]
     rows: int
-    """How many the page had in all; fewer than asked for means that it is the last."""
+    """How many it had, with those that cannot be read; fewer than asked for means that it is the last."""
 
 
 class Glimpse(NamedTuple):
@@ -181,22 +183,17 @@ class TaskSpec(Generic[P, Q, R]):
             segment = segment.replace(".", "%2E")
         return Call(method="GET", path=f"{self.path}/{segment}", read=self.read)
 
-    def page(self, number: int, size: int) -> Call[tuple[Task[R | None], ...]]:
+    def page(self, number: int, size: int) -> Call[Page[R]]:
         """The call that asks for one page of the list."""
         _within("page", number, PAGES)
         _within("page_size", size, self.largest_page)
         query = {"pageNum": str(number), "pageSize": str(size)}
-        return Call(method="GET", path=self.path, query=query, read=self.read_page)
+        return Call(method="GET", path=self.path, query=query, read=self._page)
 
-    def sheet(self, number: int, size: int) -> Call[Picked[R]]:
-        """The call that asks for a page, and tells how many rows it had besides those that can be read."""
-        call = self.page(number, size)
-        return Call(method="GET", path=call.path, query=call.query, read=self._sheet)
+    def _page(self, data: Json) -> Page[R]:
+        return Page(self.read_page(data), len(self._rows(data)))
 
-    def _sheet(self, data: Json) -> Picked[R]:
-        return Picked(self.read_page(data), len(self._rows(data)))
-
-    def pick(self, number: int, size: int, wanted: Container[str]) -> Call[Picked[R]]:
+    def pick(self, number: int, size: int, wanted: Container[str]) -> Call[Page[R]]:
         """
         The call that asks for a page, and reads only those tasks whose id or external id is *wanted*.
 
@@ -205,10 +202,10 @@ class TaskSpec(Generic[P, Q, R]):
         call = self.page(number, size)
         return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, wanted))
 
-    def _pick(self, wanted: Container[str], data: Json) -> Picked[R]:
+    def _pick(self, wanted: Container[str], data: Json) -> Page[R]:
         rows = self._rows(data)
         picked = (row for row in rows if isinstance(row, dict) and _wanted_id(row, wanted) is not None)
-        return Picked(tuple(self.read(row) for row in picked), len(rows))
+        return Page(tuple(self.read(row) for row in picked), len(rows))
 
     def overview(self, number: int, size: int, wanted: Container[str]) -> Call[Overview]:
         """The call that asks for a page and makes no tasks of its rows: those *wanted* can be read if need be."""
@@ -363,6 +360,12 @@ class TaskMethod(Generic[P, Q, R]):
     row: TaskSpec[P, Q, R]
     _backend: Backend = attrs.field(repr=False)
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self.row.name} of a client holds its connections and credentials and cannot be pickled; "
+            "make a KlingClient per process"
+        )
+
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """
         Make a task from keyword arguments; returns as soon as the vendor has accepted it.
@@ -393,13 +396,13 @@ class TaskMethod(Generic[P, Q, R]):
         The vendor gives no total and states no order (newest first, as far as is known); past the end it is empty.
         A row that is no task is left out, with a warning in the log.
         """
-        return await self._backend.send(self.row.page(page, page_size))
+        return (await self._backend.send(self.row.page(page, page_size))).tasks
 
     async def iterate(self, *, page_size: int = 100) -> AsyncGenerator[Task[R | None], None]:
         """All of this endpoint's tasks, page by page. Rows that move to a later page meanwhile are not given twice."""
         seen = set[str]()
         for page in range(1, PAGES + 1):
-            tasks, rows = await self._backend.send(self.row.sheet(page, page_size))
+            tasks, rows = await self._backend.send(self.row.page(page, page_size))
             for task in tasks:
                 if task.id not in seen:
                     seen.add(task.id)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from ..errors import CODES, GATEWAY, MESSAGES, ApiError, BadRequest, Meaning, ResponseError, ServerError
+from ..wording import visible
 from .call import Answer, Json
 from .codec import loads
 
@@ -104,7 +105,7 @@ def located(error: ApiError, answer: Answer, mask: Mask) -> ApiError:
 def excerpt(body: bytes, mask: Mask) -> str:
     """The first readable words of a body in one line, without control characters, markup, secrets or signed links."""
     # Before secrets are looked for: one with an invisible character in it is still one to whoever reads it.
-    text = _MARKUP.sub(" ", _visible(body[: 16 * _EXCERPT].decode("utf-8", "replace")))
+    text = _MARKUP.sub(" ", visible(body[: 16 * _EXCERPT].decode("utf-8", "replace")))
     text = mask(" ".join(text.split()))
     for pattern, replacement in _DELICATE:
         text = pattern.sub(replacement, text)
@@ -117,13 +118,8 @@ def request_id(answer: Answer, envelope: Mapping[str, Json]) -> str | None:
     told = named if isinstance(named, str) and named else answer.headers.get("X-Request-Id")
     if told is None:
         return None
-    plain = "".join(_visible(told[: 2 * _LONGEST_ID]).split())
+    plain = "".join(visible(told[: 2 * _LONGEST_ID]).split())
     return (plain or None) if len(plain) <= _LONGEST_ID else f"{plain[:_LONGEST_ID]}..."
-
-
-def _visible(text: str) -> str:
-    """Without what moves a cursor, reverses a line or is not seen."""
-    return "".join(each for each in text if each.isprintable() or each.isspace())
 
 
 def _relayed(envelope: Mapping[str, Json]) -> bool:

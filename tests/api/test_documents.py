@@ -21,7 +21,8 @@ from kling_async.api import (
     Request,
     info,
 )
-from kling_async.api.fields import frozen, identifier, number
+from kling_async.api.fields import frozen
+from kling_async.api.kinds import identifier, number
 from kling_async.emulator.documents import Name
 from kling_async.models import VideoResult
 from kling_async.protocol.codec import dump

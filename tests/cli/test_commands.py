@@ -15,7 +15,9 @@ from PIL import Image
 
 from kling_async import KlingClient
 from kling_async.api import CALLS, RESOURCES, ROWS, info, rows
-from kling_async.api.fields import TaskRequest, frozen, text
+from kling_async.api.fields import frozen
+from kling_async.api.kinds import text
+from kling_async.api.shared import TaskRequest
 from kling_async.cli.commands import groups
 from kling_async.cli.options import option
 from kling_async.emulator import Emulator

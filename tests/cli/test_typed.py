@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 
 from kling_async.api import RESOURCES, Request
-from kling_async.api.fields import (
-    Checked,
-    frozen,
+from kling_async.api.fields import Checked, frozen
+from kling_async.api.kinds import (
     integer,
     moment,
     nested,

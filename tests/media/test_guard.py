@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from kling_async import UnsafeURL
-from kling_async.media.guard import Guard, PublicResolver, is_public, literal, plain
+from kling_async.media.guard import Guard, PublicResolver, is_public, literal
 
 ANYWHERE = Guard("any-public")
 NAMED = Guard(("klingai.com", "cdn.example"))
@@ -127,13 +127,6 @@ def test_no_text_breaks_the_reading_of_a_host(text: str) -> None:
         return
 
     assert read is None or isinstance(read, ipaddress.IPv4Address | ipaddress.IPv6Address)
-
-
-def test_a_link_is_shown_without_what_opens_it() -> None:
-    """Where it leads, and neither query nor fragment nor user."""
-    url = URL("https://u:p@klingai.com:444/a%20b.png?Signature=s#f", encoded=True)
-
-    assert "https://klingai.com:444/a%20b.png" == plain(url)
 
 
 class Book(AbstractResolver):

@@ -21,6 +21,7 @@ from kling_async import (
     ExpiredResult,
     InvalidRequest,
     KlingClient,
+    ServiceUnavailable,
     Task,
     TaskStatus,
     UnsafeURL,
@@ -207,6 +208,21 @@ async def test_a_file_that_ended_by_the_clock_is_asked_for_before_it_is_fetched(
 
     assert PNG == path.read_bytes()
     assert asked == asking
+
+
+async def test_a_link_that_ended_is_told_without_what_opens_it(tmp_path: Path) -> None:
+    """Also before the guard has seen it, which refuses users and passwords."""
+
+    async def renew() -> Image:
+        raise ServiceUnavailable("down", code=5001, status=503)
+
+    downloader = Downloader(Downloads(), now=lambda: NOW)
+    file = Dated(url="https://a:s3cret@klingai.com/png?Signature=s3cret#s3cret", ends=NOW - DAY)
+    with pytest.raises(ExpiredResult, match="asking for a new link failed") as caught:
+        await downloader.fetch(file, tmp_path, "x", renew=renew)
+    await downloader.close()
+
+    assert "s3cret" not in str(caught.value)
 
 
 async def test_a_link_is_asked_for_anew_once_only(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from kling_async import ClientClosed, DownloadError, Downloads, KlingClient
 from kling_async.emulator import Emulator
 from kling_async.media.downloads import Downloader
 from kling_async.media.pace import Pace
-from kling_async.media.writing import landed
+from kling_async.media.threads import landed
 from kling_async.models import Image, Video
 from tests.support.cutting import BadLine
 from tests.support.hosting import FileHost, Fixed

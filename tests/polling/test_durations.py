@@ -97,11 +97,12 @@ def test_chances_are_chances_whatever_was_seen(
     durations.refresh()
     table = durations.table(())
     young, old = sorted(ages)
-    debt, growth = table.debt(young, old)
+    debt, growth, rise = table.debt(young, old)
 
     assert 0 <= table.chance(young) <= table.chance(old) < 1
     assert -1e-4 <= debt <= (old - young) * (1 + 1e-9) + 1e-4  # differences of sums of up to a million
     assert 0 <= growth <= 1
+    assert rise >= 0
     assert table.left(young) >= 0
     assert table.chance(table.quantile(0.5)) == pytest.approx(0.5, abs=1e-6) or table.median > 10_000
 
@@ -126,8 +127,12 @@ def test_what_was_learned_survives_json() -> None:
         b'{"format": 1, "endpoints": {"videos.text_to_video": [{"kind": [], "seen": "x", "bins": {}}]}}',
         b'{"format": 1, "endpoints": {"videos.text_to_video": [{"kind": 7, "seen": 1, "bins": {}}]}}',
         b'{"format": 1, "endpoints": {"x": [{"kind": [], "seen": 1, "bins": {"1": [1e999, 1, 1]}}]}}',
+        b'{"format": 1, "endpoints": {"x": [{"kind": [], "seen": 1, "bins": {"1": [-1e9, 1, 1]}}]}}',
+        b'{"format": 1, "endpoints": {"x": [{"kind": [], "seen": -1, "bins": {}}]}}',
+        b'{"format": 1, "endpoints": {"x": [{"kind": [%s], "seen": 1, "bins": {}}]}}' % b",".join([b'"a"'] * 5000),
+        b'{"format": 1, "endpoints": {"x": [{"kind": [], "seen": 9, "bins": {"9": [9, 1, 1]}}, 5]}}',
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_a_memory_that_makes_no_sense_is_no_memory(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -139,7 +144,7 @@ def test_a_memory_that_makes_no_sense_is_no_memory(
 
     endpoints = memory.read(path)
     for name, rows in endpoints.items():
-        memory.recall(durations, rows, name)
+        durations = memory.recall("video", rows, name)
 
     assert "learned anew" in caplog.text
     assert 120 == pytest.approx(durations.table(()).median, rel=0.02)

@@ -51,6 +51,7 @@ class Polled(RuleBasedStateMachine):
         self.ended = Counter[TaskHandle[Any]]()
         self.late: dict[TaskHandle[Any], float] = {}
         self.well_since = 0.0
+        self.spoilt: TaskHandle[Any] | None = None
         self.unpaid: list[str] = []
 
     @initialize(lists=st.booleans(), max_lag=st.none() | st.sampled_from([3.0, 20.0]))
@@ -112,7 +113,8 @@ class Polled(RuleBasedStateMachine):
             if handle.done:
                 self.ended[handle] += 1
                 ends = self.world.tasks[str(handle.id)].ends
-                self.late[handle] = self.loop.time() - max(ends, self.well_since, began)
+                if handle is not self.spoilt:
+                    self.late[handle] = self.loop.time() - max(ends, self.well_since, began)
 
         began = self.loop.time()
         self.waiting[handle] = self.loop.create_task(wait())
@@ -155,6 +157,13 @@ class Polled(RuleBasedStateMachine):
         self.world.troubles = []
         self.well_since = self.loop.time() + 30
 
+    @precondition(lambda self: self.handles and self.spoilt is None)
+    @rule(data=st.data(), fault=st.sampled_from(FAULTS))
+    def spoil(self, data: st.DataObject, fault: Exception) -> None:
+        """One task cannot be asked for any more until all is over; no other is to suffer."""
+        self.spoilt = data.draw(st.sampled_from(self.handles))
+        self.world.refused[str(self.spoilt.id)] = fault
+
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
     def leave_and_come_back(self, data: st.DataObject) -> None:
@@ -163,9 +172,8 @@ class Polled(RuleBasedStateMachine):
         if self.waiting[handle].done():
             return
         self.waiting[handle].cancel()
-        self.run(asyncio.sleep(0))
-        if not handle.done:
-            self.run(asyncio.sleep(data.draw(st.floats(0, 50))))
+        self.run(asyncio.sleep(data.draw(st.floats(0, 50))))
+        if not self.ended[handle]:  # the end may have come in the moment in which the waiter left
             self.wait_for(handle)
 
     @precondition(lambda self: self.handles)
@@ -200,9 +208,11 @@ class Polled(RuleBasedStateMachine):
             self.loop.close()
             return
         for _ in range(60):
-            if all(handle.done for handle in self.handles):
+            if all(handle.done for handle in self.handles if handle is not self.spoilt):
                 break
             self.run(asyncio.sleep(30))
+        self.world.refused.clear()
+        self.run(asyncio.sleep(100))
         self.run(asyncio.sleep(1))
         for handle in self.handles:
             made = self.world.tasks[str(handle.id)]

@@ -102,8 +102,7 @@ class World:
         """A handle as a create returns it, of a task that ends at a time."""
         made = self.make(name, ends=ends, word="succeed" if well else "failed")
         task = ROW.read(made.row(now()))
-        self.watcher.made(task, now())
-        return TaskHandle(ROW.name, self, task=task, born=now())
+        return TaskHandle(ROW.name, self, task=task, born=self.watcher.made(task, now()))
 
     def attached(self, name: str) -> TaskHandle[VideoResult]:
         """A handle for a task made elsewhere."""

@@ -10,23 +10,10 @@ from ...media.inputs import MediaInput
 from ...models import ImageResult
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import IMAGE_MODELS
-from ..fields import (
-    ElementRef,
-    ElementRefs,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    frozen,
-    integer,
-    nested,
-    number,
-    picture,
-    sequence,
-    text,
-)
+from ..fields import Rule, frozen
+from ..kinds import choice, integer, nested, number, picture, sequence, text
 from ..prices import image_tariff, units
+from ..shared import ElementRef, ElementRefs, TaskRequest, Watermark, WatermarkInfo
 
 ImageModelName: TypeAlias = (
     Literal["kling-v1", "kling-v1-5", "kling-v2", "kling-v2-new", "kling-v2-1", "kling-v3"] | str

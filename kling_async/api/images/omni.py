@@ -10,23 +10,10 @@ from ...media.inputs import MediaInput
 from ...models import OmniImageResult
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import OMNI_IMAGE_MODELS
-from ..fields import (
-    Checked,
-    ElementRef,
-    ElementRefs,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    frozen,
-    integer,
-    nested,
-    picture,
-    sequence,
-    text,
-)
+from ..fields import Checked, Rule, frozen
+from ..kinds import choice, integer, nested, picture, sequence, text
 from ..prices import units
+from ..shared import ElementRef, ElementRefs, TaskRequest, Watermark, WatermarkInfo
 from ..storyboard import references
 
 OmniImageModelName: TypeAlias = Literal["kling-image-o1", "kling-v3-omni"] | str

@@ -11,23 +11,10 @@ from ...models import ImageResult, MultiShotResult, Recognition
 from ...protocol.direct import DirectEndpoint, lifted
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import REFERENCE_IMAGE_MODELS, TRY_ON_MODELS
-from ..fields import (
-    Checked,
-    Request,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    frozen,
-    integer,
-    nested,
-    number,
-    picture,
-    sequence,
-    text,
-)
+from ..fields import Checked, Rule, frozen
+from ..kinds import choice, integer, nested, number, picture, sequence, text
 from ..prices import units
+from ..shared import Request, TaskRequest, Watermark, WatermarkInfo
 from .generation import ImageRatio
 
 _ANY_RATIO: Final = PictureLimits(min_ratio=0, max_ratio=float("inf"))

@@ -10,26 +10,10 @@ from ...models import FrameMasks, SelectionPreview, SelectionSession, VideoResul
 from ...protocol.direct import DirectEndpoint, accepted, session
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import REFERENCE_VIDEO_MODELS
-from ..fields import (
-    Checked,
-    Request,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    exactly_one,
-    frozen,
-    identifier,
-    integer,
-    nested,
-    number,
-    seconds,
-    sequence,
-    text,
-    video,
-)
+from ..fields import Checked, Rule, exactly_one, frozen
+from ..kinds import choice, identifier, integer, nested, number, seconds, sequence, text, video
 from ..prices import units
+from ..shared import Request, TaskRequest, Watermark, WatermarkInfo
 from .references import ReferenceImage, ReferenceImages
 
 _IMAGES: Final[Mapping[str, tuple[int, int]]] = {"addition": (1, 2), "swap": (1, 1), "removal": (0, 0)}

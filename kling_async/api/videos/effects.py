@@ -9,21 +9,9 @@ from ...media.inputs import MediaInput
 from ...models import VideoResult
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import DUET_MODELS, DUET_SCENES
-from ..fields import (
-    Checked,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    exactly_one,
-    frozen,
-    nested,
-    picture,
-    pictures,
-    seconds,
-    text,
-)
+from ..fields import Checked, Rule, exactly_one, frozen
+from ..kinds import choice, nested, picture, pictures, seconds, text
+from ..shared import TaskRequest, Watermark, WatermarkInfo
 
 
 @frozen

@@ -10,28 +10,10 @@ from ...media.inputs import MediaInput, PictureLimits
 from ...models import VideoResult
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import VIDEO_MODELS, VideoModel
-from ..fields import (
-    Checked,
-    ElementRef,
-    ElementRefs,
-    Rule,
-    TaskRequest,
-    VoiceRef,
-    VoiceRefs,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    frozen,
-    integer,
-    nested,
-    number,
-    picture,
-    seconds,
-    sequence,
-    switch,
-    text,
-)
+from ..fields import Checked, Rule, frozen
+from ..kinds import choice, integer, nested, number, picture, seconds, sequence, switch, text
 from ..prices import units, video_tariff
+from ..shared import ElementRef, ElementRefs, TaskRequest, VoiceRef, VoiceRefs, Watermark, WatermarkInfo
 from ..storyboard import ShotPrompt, Shots, cited, references, storyboard, words
 
 VideoModelName: TypeAlias = (

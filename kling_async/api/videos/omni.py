@@ -10,25 +10,10 @@ from ...media.inputs import MediaInput
 from ...models import VideoResult
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import OMNI_VIDEO_MODELS
-from ..fields import (
-    Checked,
-    ElementRef,
-    ElementRefs,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    frozen,
-    nested,
-    picture,
-    seconds,
-    sequence,
-    switch,
-    text,
-    video,
-)
+from ..fields import Checked, Rule, frozen
+from ..kinds import choice, nested, picture, seconds, sequence, switch, text, video
 from ..prices import units
+from ..shared import ElementRef, ElementRefs, TaskRequest, Watermark, WatermarkInfo
 from ..storyboard import ShotPrompt, Shots, references, storyboard, words
 
 OmniVideoModelName: TypeAlias = Literal["kling-video-o1", "kling-v3-omni"] | str

@@ -10,24 +10,10 @@ from ...media.inputs import MediaInput, PictureLimits
 from ...models import VideoResult
 from ...protocol.endpoint import Resource, TaskEndpoint
 from ..capabilities import MOTION_MODELS, REFERENCE_VIDEO_MODELS
-from ..fields import (
-    Checked,
-    ElementRef,
-    ElementRefs,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    frozen,
-    nested,
-    picture,
-    seconds,
-    sequence,
-    text,
-    video,
-)
+from ..fields import Checked, Rule, frozen
+from ..kinds import choice, nested, picture, seconds, sequence, text, video
 from ..prices import units
+from ..shared import ElementRef, ElementRefs, TaskRequest, Watermark, WatermarkInfo
 
 _LONG_SIDE: Final = PictureLimits(max_side=65536)
 

@@ -10,28 +10,11 @@ from ...media.inputs import MediaInput
 from ...models import Faces, VideoResult
 from ...protocol.direct import DirectEndpoint, value
 from ...protocol.endpoint import Resource, TaskEndpoint
-from ..fields import (
-    Checked,
-    Request,
-    Rule,
-    TaskRequest,
-    Watermark,
-    WatermarkInfo,
-    choice,
-    exactly_one,
-    frozen,
-    identifier,
-    integer,
-    nested,
-    number,
-    picture,
-    sequence,
-    sound,
-    url,
-    video,
-)
-from ..fields import text as words
+from ..fields import Checked, Rule, exactly_one, frozen
+from ..kinds import choice, identifier, integer, nested, number, picture, sequence, sound, url, video
+from ..kinds import text as words
 from ..prices import units
+from ..shared import Request, TaskRequest, Watermark, WatermarkInfo
 
 _LEAST: Final = 2000  # milliseconds of sound
 
