@@ -310,6 +310,14 @@ def test_a_ceiling_that_counted_ended_tasks_comes_down_with_eight_refusals() -> 
     assert account.refused <= 8
 
 
+def test_after_a_lull_no_crowd_is_sent_at_once() -> None:
+    """The limit may not be what it was: eight slots first, then half of what is held."""
+    account = Account(50).discover()
+    account.end(50)
+
+    assert [8, 8, 8, 12, 14] == [account.burst() for _ in range(5)]
+
+
 def test_a_task_that_was_not_made_teaches_nothing() -> None:
     """A bad request says nothing about slots."""
     account = Account(5)
