@@ -318,6 +318,17 @@ def test_after_a_lull_no_crowd_is_sent_at_once() -> None:
     assert [8, 8, 8, 12, 14] == [account.burst() for _ in range(5)]
 
 
+def test_a_task_below_the_ceiling_is_no_probe() -> None:
+    """It only waits until fewer are under way."""
+    account = Account(9).discover()
+    account.end(9)
+    for _ in range(8):
+        account.ceiling.sent(1, probe=False)
+
+    assert not account.ceiling.fits(1)
+    assert account.ceiling.probe_at(1) is None
+
+
 def test_a_task_that_was_not_made_teaches_nothing() -> None:
     """A bad request says nothing about slots."""
     account = Account(5)

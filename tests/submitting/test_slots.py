@@ -8,6 +8,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Awaitable
+from typing import TypeVar
 
 import looptime
 import pytest
@@ -19,6 +20,8 @@ from kling_async.protocol.endpoint import Pool
 from kling_async.submitting.ledger import Hold, Priority, SlotLedger, Slots
 from kling_async.submitting.slots import Listeners, LocalLedger
 
+T = TypeVar("T")
+
 pytestmark = pytest.mark.looptime
 
 
@@ -29,7 +32,7 @@ def ledger(video: int | None = None, listeners: Listeners | None = None, **limit
     return LocalLedger(given, listeners=listeners, chance=random.Random(1))
 
 
-async def begun(waits: Awaitable[Hold]) -> asyncio.Task[Hold]:
+async def begun(waits: Awaitable[T]) -> asyncio.Task[T]:
     """A task that waits, as far as it gets by itself."""
     task = asyncio.ensure_future(waits)
     await asyncio.sleep(0)
@@ -417,6 +420,19 @@ async def test_a_hundred_thousand_may_wait() -> None:
     assert 100_000 == queued
     assert 0 == slots.slots["video"].queued
     assert sys.getsizeof(first) <= 160
+
+
+async def test_a_task_that_can_never_fit_keeps_no_others() -> None:
+    """Wider than a limit that nobody knows: it is refused for ever, and they go meanwhile."""
+    slots = ledger()
+    hopeless = await begun(refused_for_ever(await slots.acquire("image", 9)))
+    for _ in range(30):
+        (hold,) = await asyncio.wait_for(held(slots, 1, "image"), 100)
+        hold.release()
+    hopeless.cancel()
+    await asyncio.wait([hopeless])
+
+    assert (0, 0) == (slots.slots["image"].used, slots.slots["image"].queued)
 
 
 class Vendor:
