@@ -423,15 +423,17 @@ async def test_a_hundred_thousand_may_wait() -> None:
 
 
 async def test_a_task_that_can_never_fit_keeps_no_others() -> None:
-    """Wider than a limit that nobody knows: it is refused for ever, and they go meanwhile."""
-    slots = ledger()
+    """Wider than a limit that nobody knows: it is refused for ever, and many others go between two tries."""
+    tries = list[tuple[Pool, int, int]]()
+    slots = ledger(listeners=Listeners(waits=lambda pool, weight, queued: tries.append((pool, weight, queued))))
     hopeless = await begun(refused_for_ever(await slots.acquire("image", 9)))
-    for _ in range(30):
-        (hold,) = await asyncio.wait_for(held(slots, 1, "image"), 100)
-        hold.release()
+    others = [await begun(slots.acquire("image", 1)) for _ in range(32)]
+    for other in others:
+        (await asyncio.wait_for(other, 100)).release()
     hopeless.cancel()
     await asyncio.wait([hopeless])
 
+    assert 1 <= sum(weight == 9 for _, weight, _ in tries) <= 6
     assert (0, 0) == (slots.slots["image"].used, slots.slots["image"].queued)
 
 
