@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     )
     from .handle import TaskHandle, TaskRef
     from .models import ImageResult, MultiShotResult, Task, TaskStatus, VideoResult
-    from .options import Downloads, Polling, Retry
+    from .options import Downloads, Limits, Polling, Retry
     from .transport.auth import AccessKey, ApiKey, Credentials
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "InvalidRequest",
     "KlingClient",
     "KlingError",
+    "Limits",
     "MissingCredentials",
     "MultiShotResult",
     "NotFound",

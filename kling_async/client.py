@@ -10,30 +10,37 @@ import random
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Container, Iterable, Mapping
 from difflib import get_close_matches
+from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NoReturn, Self, TypeVar, cast
+from typing import Any, Final, NoReturn, Self, TypeVar, cast, get_args
+from weakref import WeakSet
 
 import aiohttp
 import attrs
 
 from .api import CALLS, ROWS, Account, Elements, Images, Sounds, Videos, Voices
 from .api.fields import Checked
-from .errors import ClientClosed, InvalidRequest, KlingError, UnsupportedWarning
-from .events import Listener, Teller
+from .errors import ClientClosed, InvalidRequest, KlingError, TaskNotFound, UnsupportedWarning
+from .events import LimitLearned, Listener, SlotAwaited, SubmitEnded, Teller
 from .fetching import Downloadable, download
 from .handle import TaskHandle, TaskRef, as_completed
 from .media.downloads import Downloader
 from .models import Task
-from .options import Downloads, Polling, Retry, Validation, validation
+from .options import Downloads, Limits, Polling, Retry, Validation, validation
 from .polling import memory
-from .polling.durations import Durations
+from .polling.durations import Durations, Kind
 from .polling.lookup import find
 from .polling.watcher import Watcher
 from .protocol.call import Call, Json
-from .protocol.endpoint import Overview, TaskSpec
-from .submitting.submit import new_id, submit
+from .protocol.endpoint import Overview, Pool, TaskSpec
+from .submitting.intent import Created, Finished, Intent
+from .submitting.ledger import Hold, Priority, SlotLedger, Slots
+from .submitting.slots import Listeners, LocalLedger
+from .submitting.submit import Submitter, new_id
 from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
+from .transport.budget import RetryBudget
 from .transport.engine import Engine
 from .transport.http import HTTP, SINGAPORE, base_url, is_loopback
 
@@ -48,82 +55,108 @@ log: Final = logging.getLogger("kling_async.client")
 
 
 @attrs.define(eq=False)
-class _Inside:
-    """What bound endpoints and handles ask for: the engine, and a watcher for each endpoint."""
+class _Core:
+    """What all views of a client share: the engine, the slots, and a watcher for each endpoint. Keeps the handles."""
 
     engine: Engine
     polling: Polling
+    limits: Limits
     random: random.Random
-    validate: Validation
-    watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher])
-    remembered: dict[str, Any] | None = None
+    tell: Teller
+    ledger: SlotLedger = attrs.field(init=False)
+    submitters: WeakSet[Submitter] = attrs.field(factory=WeakSet[Submitter], init=False)
+    watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher], init=False)
+    remembered: dict[str, Any] | None = attrs.field(default=None, init=False)
     """What the memory of durations held when it was first needed."""
+    crowded: set[Pool] = attrs.field(factory=set[Pool], init=False)
+    """Pools in which somebody waits for slots."""
 
-    def check(self, request: object, /) -> None:
-        """Look into the capability map, unless told not to."""
-        if self.validate == "off" or not isinstance(request, Checked):
-            return
-        for error in request.unsupported():
-            if self.validate == "error":
-                raise error
-            warnings.warn(str(error), UnsupportedWarning, stacklevel=_outside())
+    def __attrs_post_init__(self) -> None:
+        pools: tuple[Pool, ...] = get_args(Pool)
+        given = {pool: limit for pool in pools if (limit := getattr(self.limits, pool)) is not None}
+        listeners = Listeners(waits=self._waits, queue=self._queue, learned=self._learned)
+        self.ledger = LocalLedger(given, listeners=listeners, chance=self.random)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a KlingClient and its parts hold connections and credentials and cannot be pickled; make one per process"
+        raise _unpicklable()
+
+    def submitter(self, retry: Retry) -> Submitter:
+        """What makes tasks by these rules."""
+        submitter = Submitter(
+            engine=self.engine,
+            random=self.random,
+            stop=self._stop,
+            tell=self._ended,
+            afford=self.engine.budget.pay,
+            settle=retry.settle,
+            on_unknown=retry.on_unknown,
+            attempts=retry.attempts,
         )
+        self.submitters.add(submitter)
+        return submitter
 
-    async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
-        try:
-            return await self.engine.send(call, retry=retry)
-        except asyncio.CancelledError as error:
-            if not call.repeatable and getattr(error, "may_have_been_created", False):
-                log.warning(
-                    "%s was cancelled before its answer came; it may have been carried out, and billed", _named(call)
-                )
-            raise
+    def handle(
+        self, row: TaskSpec[..., Any, R], kind: Kind, external: str, created: Created[Task[R | None]], hold: Hold
+    ) -> TaskHandle[R]:
+        """A handle of a task that was made, which holds its slots until it is seen to end."""
+        watcher = self.watcher(row.name)
+        now = asyncio.get_running_loop().time()
+        for forgotten in watcher.forgotten(now):
+            self.ended(forgotten)
+        born = None if created.born is None else watcher.made(created.task, created.born)
+        handle = TaskHandle(row.name, self, task=created.task, external_task_id=external, born=born, kind=kind)
+        if created.task.status.final:
+            hold.release()
+        else:
+            handle.hold = hold
+            watcher.keep(handle)
+        return handle
 
-    async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
-        self.check(request)
-        external, call = row.create(request, new_id)
-        task = await submit(self.engine, row.name, external, call)
-        born = self._watcher(row.name).made(task, asyncio.get_running_loop().time())
-        return TaskHandle(row.name, self, task=task, external_task_id=external, born=born, kind=row.kind(request))
-
-    def find(
-        self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /
-    ) -> Awaitable[Task[R | None]]:
-        return find(self.engine, row, task_id, external)
-
-    def task(self, endpoint: str, task_id: str, /) -> Awaitable[Task[Any]]:
-        return find(self.engine, ROWS[endpoint], task_id, None)
-
-    def attach(self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /) -> TaskHandle[R]:
-        return TaskHandle(row.name, self, task_id=task_id, external_task_id=external)
+    def attach(self, endpoint: str, task_id: str | None, external: str | None) -> TaskHandle[Any]:
+        """A handle of a task that was made elsewhere, or earlier."""
+        return TaskHandle(endpoint, self, task_id=task_id, external_task_id=external)
 
     def watch(self, handle: TaskHandle[Any], /) -> None:
         if self.engine.http.closed:
             raise ClientClosed("the client is closed; the task goes on, attach its handle.ref to a new KlingClient")
-        self._watcher(handle.endpoint).watch(handle)
+        self.watcher(handle.endpoint).watch(handle)
 
     def unwatch(self, handle: TaskHandle[Any], /) -> None:
-        self._watcher(handle.endpoint).unwatch(handle)
+        self.watcher(handle.endpoint).unwatch(handle)
 
     async def refresh(self, handle: TaskHandle[Any], /) -> None:
         handle.push(await find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id))
 
     def eta(self, handle: TaskHandle[Any], /) -> float | None:
-        return self._watcher(handle.endpoint).eta(handle)
+        return self.watcher(handle.endpoint).eta(handle)
+
+    def running(self, handle: TaskHandle[Any], /) -> None:
+        """Count the slots of a task that was made elsewhere; one, because nobody tells how many there are."""
+        watcher = self.watcher(handle.endpoint)
+        other = watcher.other(handle)
+        if not self.engine.http.closed and (other is None or other.hold is None):
+            handle.hold = self.ledger.claim(ROWS[handle.endpoint].pool, 1)
+            watcher.keep(handle)
+
+    def ended(self, handle: TaskHandle[Any], /) -> None:
+        """Give the slots back."""
+        hold, handle.hold = handle.hold, None
+        if hold is not None:
+            hold.release()
+        self.watcher(handle.endpoint).ended(handle)
 
     async def close(self) -> None:
+        await asyncio.gather(*(submitter.close() for submitter in self.submitters))
         await self.engine.close()
         error = ClientClosed("the client was closed while this task was awaited; the task goes on")
+        self.ledger.stop(None, ClientClosed("the client was closed before this task was sent"))
         await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
         if self.polling.memory is not None and self.remembered is not None:
             learned = {name: watcher.debts.durations.dump() for name, watcher in self.watchers.items()}
             await asyncio.to_thread(memory.write, self.polling.memory, {**self.remembered, **learned})
 
-    def _watcher(self, endpoint: str) -> Watcher:
+    def watcher(self, endpoint: str) -> Watcher:
+        """The one watcher of an endpoint."""
         watcher = self.watchers.get(endpoint)
         if watcher is None:
             row = ROWS[endpoint]
@@ -136,8 +169,111 @@ class _Inside:
             vendor = _Questions(self.engine, row)
             watcher = Watcher(endpoint, vendor, durations=durations, polling=self.polling, random=self.random)
             watcher.debts.curious = is_loopback(self.engine.http.base)  # an emulator's tasks may take no time at all
+            watcher.debts.hurry = row.pool in self.crowded
             self.watchers[endpoint] = watcher
         return watcher
+
+    def _waits(self, pool: Pool, weight: int, queued: int) -> None:
+        self.tell(SlotAwaited(pool=pool, slots=weight, queued=queued))
+
+    def _learned(self, pool: Pool, slots: int) -> None:
+        self.tell(LimitLearned(pool=pool, slots=slots))
+
+    def _queue(self, pool: Pool, exists: bool) -> None:  # noqa: FBT001 - the ledger's way of telling
+        """Somebody begins, or nobody goes on, to wait for the slots of tasks that perhaps nobody looks at."""
+        (self.crowded.add if exists else self.crowded.discard)(pool)
+        if self.engine.http.closed:
+            return
+        for endpoint, watcher in self.watchers.items():
+            if ROWS[endpoint].pool == pool:
+                watcher.hurry(exists)
+
+    def _stop(self, pool: Pool | None, error: KlingError) -> None:
+        """Spare all who wait what one was told. Whoever comes later asks anew: keys and balances can be mended."""
+        self.ledger.stop(pool, error)
+        self.ledger.resume()
+
+    def _ended(self, ended: Finished) -> None:
+        task_id = ended.task.id if ended.task is not None else None
+        self.tell(
+            SubmitEnded(
+                endpoint=ended.endpoint,
+                external_task_id=ended.external_task_id,
+                outcome=ended.outcome.value,
+                task_id=task_id,
+            )
+        )
+
+
+@attrs.define(eq=False)
+class _Inside:
+    """What bound endpoints ask for: one view of a client."""
+
+    core: _Core
+    retry: Retry
+    validate: Validation
+    priority: Priority
+    slot_timeout: float | None
+    _submitter: Submitter = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._submitter = self.core.submitter(self.retry)
+
+    def __reduce__(self) -> NoReturn:
+        raise _unpicklable()
+
+    def check(self, request: object, /) -> None:
+        """Look into the capability map, unless told not to."""
+        if self.validate == "off" or not isinstance(request, Checked):
+            return
+        for error in request.unsupported():
+            if self.validate == "error":
+                raise error
+            warnings.warn(str(error), UnsupportedWarning, stacklevel=_outside())
+
+    async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
+        try:
+            return await self.core.engine.send(call, retry=retry)
+        except asyncio.CancelledError as error:
+            if not call.repeatable and getattr(error, "may_have_been_created", False):
+                log.warning(
+                    "%s was cancelled before its answer came; it may have been carried out, and billed", _named(call)
+                )
+            raise
+
+    async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
+        self.check(request)
+        external, call = row.create(request, new_id)
+        core, kind = self.core, row.kind(request)
+        hold = await core.ledger.acquire(row.pool, row.weight(request), self.priority, self.slot_timeout)
+        intent = Intent(
+            endpoint=row.name,
+            external_task_id=external,
+            pool=row.pool,
+            call=call,
+            find=partial(_there, core.engine, row, external),
+            hold=hold,
+        )
+        return core.handle(row, kind, external, await self._submitter.submit(intent), hold)
+
+    def find(
+        self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /
+    ) -> Awaitable[Task[R | None]]:
+        return find(self.core.engine, row, task_id, external)
+
+    def task(self, endpoint: str, task_id: str, /) -> Awaitable[Task[Any]]:
+        return find(self.core.engine, ROWS[endpoint], task_id, None)
+
+    def attach(self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /) -> TaskHandle[R]:
+        return self.core.attach(row.name, task_id, external)
+
+
+async def _there(engine: Engine, row: TaskSpec[..., Any, R], external: str) -> Task[R | None] | None:
+    """The task with an external id; None where the vendor knows none. One question, not repeated."""
+    try:
+        return await find(engine, row, None, external, retry=False)
+    except TaskNotFound:
+        return None
 
 
 @attrs.frozen(eq=False)
@@ -157,6 +293,12 @@ class _Questions:
 
     def read(self, data: Json, /) -> Task[Any]:
         return self.row.read(data)
+
+
+class Keep(Enum):
+    """Stands for an option that stays as it is, where None says something else."""
+
+    IT = auto()
 
 
 class KlingClient:
@@ -185,6 +327,7 @@ class KlingClient:
         api_key: str | None = None,
         credentials: Credentials | None = None,
         base_url: str | None = None,
+        limits: Limits | None = None,
         polling: Polling | None = None,
         retry: Retry | None = None,
         timeout: float | aiohttp.ClientTimeout | None = None,
@@ -201,11 +344,14 @@ class KlingClient:
         base = _base(base_url, os.environ)
         chance = random.Random()
         http = HTTP(base, _timeout(timeout), session)
-        engine = Engine(http, Authorizer(keys), retry or Retry(), chance)
-        self._inside = _Inside(engine, polling or Polling(), chance, validation(validate))
-        self._downloader = Downloader(
-            downloads or Downloads(), base if is_loopback(base) else None, Teller(_listener(on_event))
-        )
+        again, slots, tell = retry or Retry(), limits or Limits(), Teller(_listener(on_event))
+        engine = Engine(http, Authorizer(keys), again, chance, RetryBudget(again.budget))
+        core = _Core(engine, polling or Polling(), slots, chance, tell)
+        self._inside = _Inside(core, again, validation(validate), "interactive", slots.slot_timeout)
+        self._downloader = Downloader(downloads or Downloads(), base if is_loopback(base) else None, tell)
+        self._bind()
+
+    def _bind(self) -> None:
         self.images: Images = Images(self._inside)
         """Pictures."""
         self.videos: Videos = Videos(self._inside)
@@ -235,15 +381,54 @@ class KlingClient:
         if not hasattr(self, "_inside"):
             return "<KlingClient not made>"
         state = "closed" if self.closed else "open"
-        return f"<KlingClient {self._inside.engine.http.base} {state}>"
+        return f"<KlingClient {self._inside.core.engine.http.base} {state}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a KlingClient holds connections and credentials and cannot be pickled; make one per process")
+        raise _unpicklable()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._inside.engine.http.closed
+        return self._inside.core.engine.http.closed
+
+    @property
+    def slots(self) -> Mapping[Pool, Slots]:
+        """
+        How many tasks are under way and wait, by pool: `"video"`, `"image"`, `"try_on"`, `"other"`; no request.
+
+        A task counts from the moment it is sent until it is *seen* to end, by whoever waits for it or, where creates
+        wait for slots, by the client itself.
+        """
+        return self._inside.core.ledger.slots
+
+    def with_options(
+        self,
+        *,
+        priority: Priority | None = None,
+        slot_timeout: float | None | Keep = Keep.IT,
+        retry: Retry | None = None,
+        validate: Validation | None = None,
+    ) -> Self:
+        """
+        A view of this client with other options, which shares its connections, slots and watchers; cheap to make.
+
+        Creates of `priority="batch"` let those of `"interactive"` (as a client begins) go first when both wait for
+        slots; one of them goes after every four. `slot_timeout` is as in `Limits`, `retry` as for the client, but for
+        its `budget`, which stays shared. What is not given stays as it is. Closing any view closes all.
+        """
+        inside = self._inside
+        limits = Limits(slot_timeout=inside.slot_timeout if slot_timeout is Keep.IT else slot_timeout)
+        view = object.__new__(type(self))
+        view._inside = _Inside(
+            inside.core,
+            retry or inside.retry,
+            inside.validate if validate is None else validation(validate),
+            inside.priority if priority is None else _priority(priority),
+            limits.slot_timeout,
+        )
+        view._downloader = self._downloader
+        view._bind()
+        return view
 
     async def close(self) -> None:
         """
@@ -252,7 +437,7 @@ class KlingClient:
         Tasks go on at the vendor's and are billed; `handle.ref` finds them again.
         """
         try:
-            await self._inside.close()
+            await self._inside.core.close()
         finally:
             await self._downloader.close()
 
@@ -266,10 +451,7 @@ class KlingClient:
             near = get_close_matches(str(ref.endpoint), ROWS, n=2, cutoff=0.5)
             meant = f"; did you mean {' or '.join(near)}?" if near else ", such as images.generate"
             raise InvalidRequest("ref.endpoint", f"must be an endpoint that makes tasks{meant}", ref.endpoint)
-        handle: TaskHandle[Any] = TaskHandle(
-            ref.endpoint, self._inside, task_id=ref.task_id, external_task_id=ref.external_task_id
-        )
-        return handle
+        return self._inside.core.attach(ref.endpoint, ref.task_id, ref.external_task_id)
 
     def as_completed(self, handles: Iterable[TaskHandle[R]]) -> AsyncGenerator[TaskHandle[R], None]:
         """
@@ -304,6 +486,18 @@ class KlingClient:
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")
         return await download(self._downloader, self._inside.task, what, directory, name)
+
+
+def _unpicklable() -> TypeError:
+    return TypeError(
+        "a KlingClient and its parts hold connections and credentials and cannot be pickled; make one per process"
+    )
+
+
+def _priority(given: object) -> Priority:
+    if given not in get_args(Priority):
+        raise InvalidRequest("priority", f"must be one of {', '.join(get_args(Priority))}", given)
+    return cast("Priority", given)
 
 
 def _named(call: Call[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -19,7 +19,10 @@ __all__ = [
     "DownloadResumed",
     "DownloadStarted",
     "Event",
+    "LimitLearned",
     "Listener",
+    "SlotAwaited",
+    "SubmitEnded",
 ]
 
 log: Final = logging.getLogger("kling_async.events")
@@ -89,6 +92,38 @@ class DownloadFailed(DownloadEvent):
     """A file could not be stored; the error is raised as well. A download that was cancelled has no such event."""
 
     error: KlingError
+
+
+@attrs.frozen(kw_only=True)
+class SlotAwaited(Event):
+    """A create must wait for slots; it is sent once others have ended."""
+
+    pool: str
+    """`"video"`, `"image"`, `"try_on"` or `"other"`."""
+    slots: int
+    """How many it takes."""
+    queued: int
+    """How many creates wait now, this one included."""
+
+
+@attrs.frozen(kw_only=True)
+class LimitLearned(Event):
+    """How many slots a pool seems to have has changed: the vendor refused one more, or took it."""
+
+    pool: str
+    slots: int
+
+
+@attrs.frozen(kw_only=True)
+class SubmitEnded(Event):
+    """What became of a create that was cancelled when its request was on its way already."""
+
+    endpoint: str
+    external_task_id: str
+    """By which `attach` finds the task, if there is one."""
+    outcome: Literal["accepted", "refused", "unknown"]
+    task_id: str | None = None
+    """The task's own id, if it was accepted; it goes on and is billed."""
 
 
 Listener: TypeAlias = Callable[[Event], None]

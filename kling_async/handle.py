@@ -98,6 +98,14 @@ class Keeper(Protocol):
         """Seconds that a pending task goes on for in half of all cases; None if its age is not known."""
         ...
 
+    def running(self, handle: TaskHandle[Any], /) -> None:
+        """A task was seen to be under way for which no slots are held."""
+        ...
+
+    def ended(self, handle: TaskHandle[Any], /) -> None:
+        """The task was seen to end, or is lost: it takes no slots any more."""
+        ...
+
 
 class TaskHandle(Generic[R]):
     """
@@ -118,6 +126,7 @@ class TaskHandle(Generic[R]):
         "_task",
         "born",
         "endpoint",
+        "hold",
         "kind",
         "place",
     )
@@ -147,6 +156,8 @@ class TaskHandle(Generic[R]):
         """The loop's time when the task was made, as far as known; what its age counts from."""
         self.kind: tuple[str, ...] = kind
         """What its duration depends on, in the words of its endpoint."""
+        self.hold: Any = None
+        """The keeper's own: the slots that the task takes at the vendor's, until it is seen to end."""
         self.place: Any = None
         """The keeper's own note of where it watches this handle, or of what it knew when it ceased to."""
 
@@ -174,6 +185,11 @@ class TaskHandle(Generic[R]):
     def lost(self) -> bool:
         """Whether the vendor denied the task for longer than `Polling.patience`; a `refresh` that finds it heals."""
         return self._lost is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether anybody waits for news of the task, in this process."""
+        return bool(self._listeners)
 
     @property
     def latest(self) -> Task[R | None] | None:
@@ -339,12 +355,17 @@ class TaskHandle(Generic[R]):
                 return
         self._task, self._id, self._lost = task, task.id, None
         self._external_task_id = task.external_task_id or self._external_task_id
+        if task.status.final:
+            self._keeper.ended(self)
+        elif self.hold is None:
+            self._keeper.running(self)
         self._tell(None)
 
     def fail(self, error: Exception) -> None:
         """End the waiting of everybody with *error*; the task itself is untouched and can be awaited again."""
         if isinstance(error, TaskLost):
             self._lost = error
+            self._keeper.ended(self)
         self._tell(error)
 
     def _tell(self, error: Exception | None) -> None:

@@ -16,7 +16,7 @@ from .errors import InvalidRequest
 from .models import Kind
 from .wording import shown
 
-__all__ = ["Downloads", "Polling", "Retry"]
+__all__ = ["Downloads", "Limits", "Polling", "Retry"]
 
 _CAPS: Final[Mapping[Kind, int]] = {"image": 50_000_000, "video": 2_000_000_000, "audio": 200_000_000}
 _HOSTS: Final = ("klingai.com", "kling.ai", "kechuangai.com", "inkwai.com")
@@ -110,12 +110,57 @@ def validation(given: object) -> Validation:
     return cast("Validation", given)
 
 
+OnUnknown: TypeAlias = Literal["resend", "hold"]
+"""What follows a create of which it is certain, in the end, that it made nothing."""
+
+
+def _on_unknown(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value not in get_args(OnUnknown):
+        raise InvalidRequest(_named(instance, field), f"must be one of {', '.join(get_args(OnUnknown))}", value)
+
+
+def _slots(instance: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not _is_whole(value, 1):
+        raise InvalidRequest(_named(instance, field), "must be a whole number of at least 1, or None to learn it", value)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """
+    How many tasks of each kind may be under way at once, as the account's packs allow; None: learned from refusals.
+
+    A picture request takes as many slots as it makes pictures. A limit that is given is never exceeded by this client;
+    leave room where other processes use the account too.
+    """
+
+    video: int | None = attrs.field(default=None, validator=_slots)
+    image: int | None = attrs.field(default=None, validator=_slots)
+    try_on: int | None = attrs.field(default=None, validator=_slots)
+    other: int | None = attrs.field(default=None, validator=_slots)
+    """Sounds, voices, elements."""
+    slot_timeout: float | None = attrs.field(default=None, validator=_seconds)
+    """Seconds a create may wait for slots, before `SlotsUnavailable` is raised and nothing was sent; None: for ever."""
+
+
 @attrs.frozen(kw_only=True)
 class Retry:
-    """How failed queries are repeated. Creates are billed and are never repeated by this."""
+    """What is repeated when it fails. A create is sent again only where it is certain that no task was made."""
 
     attempts: int = attrs.field(default=5, validator=_whole(1))
-    """How often a query is sent before its failure is raised."""
+    """How often one query, or one create, is sent before its failure is raised; waiting for slots does not count."""
+    budget: int = attrs.field(default=500, validator=_whole(0))
+    """
+    What all repeats of a client may cost together: 14 each, 5 after "too fast"; every success gives one back.
+
+    Once it is spent, failures are raised at once.
+    """
+    settle: float = attrs.field(default=30.0, validator=_seconds)
+    """Seconds for which a task may stay invisible after a create whose answer was lost."""
+    on_unknown: OnUnknown = attrs.field(default="resend", validator=_on_unknown)
+    """
+    After a lost answer, when no task was seen for `settle` seconds: "resend" sends the same create with the same id
+    again, "hold" raises `SubmitUnknown`.
+    """
 
 
 @attrs.frozen(kw_only=True)

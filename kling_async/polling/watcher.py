@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 from collections import deque
@@ -63,6 +64,9 @@ _TROUBLES: Final = 2
 """Pages in a row that fail as anything may fail, after which lists are left alone."""
 _SUSPENDED: Final = 600.0
 """Seconds for which lists are left alone; twice as long each time."""
+_FORGOTTEN: Final = 6 * 3600.0
+"""Seconds after which a task that nobody waits for is taken to have ended."""
+_OLDEST: Final = 8
 _NEVER: Final = float("inf")
 _INSTANT: Final = 1e-3
 """Seconds by which a timer may be early."""
@@ -96,7 +100,8 @@ class Watcher:
             durations, max_lag=polling.max_lag, requests_per_task=polling.requests_per_task
         )
         self.debts.lists = polling.list_pages
-        self._watched: dict[str, Handle] = {}
+        self._known: dict[str, Handle] = {}
+        """Handles that are watched, or hold slots, by either id; the oldest first."""
         self._troubles: dict[Handle, _Trouble] = {}
         self._questions: set[asyncio.Task[None]] = set()
         self._queue: deque[Page[Handle] | Single[Handle]] = deque()
@@ -121,6 +126,46 @@ class Watcher:
         self._clock(task.created_ms, born)
         return self.debts.made(born)
 
+    def keep(self, handle: Handle) -> None:
+        """Know a handle that holds slots, so that whatever is heard of its task reaches it."""
+        self._known.setdefault(handle.id or "", handle)
+        if self.debts.hurry:
+            self.watch(handle)
+
+    def other(self, handle: Handle) -> Handle | None:
+        """Another handle of the same task."""
+        known = self._known.get(handle.id or "")
+        return None if known is handle else known
+
+    def forgotten(self, now: float) -> list[Handle]:
+        """Handles among the oldest that nobody has asked about for so long that their tasks must be over."""
+        oldest = itertools.islice(self._known.values(), _OLDEST)
+        return [
+            handle
+            for handle in oldest
+            if not self.debts.has(handle) and handle.born is not None and now - handle.born > _FORGOTTEN
+        ]
+
+    def ended(self, handle: Handle) -> None:
+        """Forget a handle whose task is over."""
+        if not self.debts.has(handle):
+            self._forget(handle)
+
+    def hurry(self, on: bool) -> None:  # noqa: FBT001 - the only thing there is to say
+        """
+        Look sooner, and at tasks that nobody awaits too: somebody waits for the slots that they hold.
+
+        Off: as usual again.
+        """
+        self.debts.hurry = on
+        for handle in tuple(dict.fromkeys(self._known.values())):
+            if on and handle.hold is not None:
+                self.watch(handle)
+            elif not on and not handle.awaited:
+                self.unwatch(handle)
+        if self._wake is not None:
+            self._wake.set()
+
     def watch(self, handle: Handle) -> None:
         """Follow a handle from now on; nothing happens if it is followed already."""
         if self.debts.has(handle):
@@ -128,7 +173,10 @@ class Watcher:
         loop = asyncio.get_running_loop()
         if handle.born is None and handle.latest is not None:
             handle.born = self._born(handle.latest, loop.time())
-        self._watched[handle.id or handle.external_task_id or ""] = handle
+        name = handle.id or handle.external_task_id or ""
+        if (known := self._known.get(name)) is not None and handle.hold is None:
+            handle.hold, known.hold = known.hold, None  # of two handles of a task the one that is looked at has them
+        self._known[name] = handle
         seen = None if handle.born is None else handle.place or 0.0
         self.debts.add(handle, handle.kind, loop.time() if handle.born is None else handle.born, seen)
         if self._task is None or self._task.done():
@@ -138,8 +186,8 @@ class Watcher:
             self._mind(handle)
 
     def unwatch(self, handle: Handle) -> None:
-        """Follow a handle no longer."""
-        if not self.debts.has(handle):
+        """Follow a handle no longer, unless somebody waits for the slots that it holds."""
+        if not self.debts.has(handle) or (self.debts.hurry and handle.hold is not None):
             return
         handle.place = self._remove(handle).seen
         if not self.debts and self._wake is not None:
@@ -159,7 +207,9 @@ class Watcher:
 
     async def close(self, error: KlingError) -> None:
         """End at once: every waiter gets *error*, nothing stays behind."""
+        self.debts.hurry = False
         self._abandon(error)
+        self._known.clear()
         tasks = [*self._questions, *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
@@ -195,9 +245,11 @@ class Watcher:
 
     def _forget(self, handle: Handle) -> None:
         self._troubles.pop(handle, None)
+        if handle.hold is not None:
+            return
         for key in (handle.id, handle.external_task_id):
-            if key is not None and self._watched.get(key) is handle:
-                del self._watched[key]
+            if key is not None and self._known.get(key) is handle:
+                del self._known[key]
 
     def _mind(self, handle: Handle) -> None:
         """Think again in time for a task that the last plan did not know of."""
@@ -333,7 +385,7 @@ class Watcher:
         since, at = self._resume, asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(_PAGE_LIMIT):
-                overview = await self._vendor.page(page.number, page.size, self._watched)
+                overview = await self._vendor.page(page.number, page.size, self._known)
         except asyncio.CancelledError:
             self.debts.failed(page)
             if (current := asyncio.current_task()) is not None and current.cancelling():
@@ -381,14 +433,14 @@ class Watcher:
             -_NEVER if self._ahead is None or overview.latest_ms is None else overview.latest_ms / 1000 - self._ahead
         )
         found = dict[Handle, int]()
-        above, watched = (page.number - 1) * page.size, self._watched
+        above, known_as, has = (page.number - 1) * page.size, self._known, self.debts.has
         for row, key, status, _, updated_ms, data in overview.wanted:
-            handle = watched.get(key)  # None if it ended, or was left, while the page was on its way
+            handle = known_as.get(key)  # None if it ended, or was left, while the page was on its way
             if handle is None:
                 continue
             latest = handle.latest
             same = latest is not None and status is latest.status and updated_ms == latest.updated_ms
-            if same or (self._told(handle, data, at) and self.debts.has(handle)):
+            if (same or self._told(handle, data, at)) and has(handle):
                 found[handle] = above + row
         self.debts.read(page, found, at, known)
         if not overview.ordered and self.debts.lists:
@@ -418,7 +470,10 @@ class Watcher:
             self._unknown_words.add(word)
             log.warning("%s has tasks in a status that is not known here, %s; they count as pending", self._name, word)
         if not task.status.final:
-            self._watched.setdefault(task.id, handle)  # where it was known by its external id
+            self._known.setdefault(task.id, handle)  # where it was known by its external id
+            handle.push(task)
+            return
+        if not self.debts.has(handle):  # nobody waits, but its slots are free now
             handle.push(task)
             return
         duration = None
@@ -436,7 +491,7 @@ class Watcher:
 
     def _locate(self, handle: Handle, task: Task[Any], at: float) -> None:
         """Find out how old a task is that was made elsewhere, now that it was seen."""
-        if handle.born is not None:
+        if handle.born is not None or not self.debts.has(handle):
             return
         handle.born = self._born(task, at)
         block = self.debts.remove(handle)

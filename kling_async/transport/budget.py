@@ -24,9 +24,15 @@ TRANSIENT, THROTTLED = 14, 5
 class RetryBudget:
     """Tokens that the repeats of one client share."""
 
-    tokens: int = TOKENS
+    most: int = TOKENS
+    """What a client begins with, and never has more of."""
+    tokens: int = attrs.field()
     """What is left."""
     _told: bool = attrs.field(default=False, init=False)
+
+    @tokens.default
+    def _begin(self) -> int:
+        return self.most
 
     def pay(self, error: BaseException) -> bool:
         """Take what a repeat after *error* costs; False, and a line in the log, where it cannot be paid."""
@@ -43,5 +49,5 @@ class RetryBudget:
 
     def refill(self) -> None:
         """Give one token back, for a success."""
-        if self.tokens < TOKENS:
+        if self.tokens < self.most:
             self.tokens += 1
