@@ -8,7 +8,7 @@ import logging
 import os
 import random
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Container, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterable, Mapping
 from difflib import get_close_matches
 from enum import Enum, auto
 from functools import partial
@@ -103,7 +103,8 @@ class _Core:
         now = asyncio.get_running_loop().time()
         for forgotten in watcher.forgotten(now):
             self.ended(forgotten)
-        born = None if created.born is None else watcher.made(created.task, created.born)
+        made = watcher.made(created.task, now if created.born is None else created.born)
+        born = None if created.born is None else made  # one that was found again has an age that only its row tells
         handle = TaskHandle(row.name, self, task=created.task, external_task_id=external, born=born, kind=kind)
         if created.task.status.final:
             hold.release()
@@ -146,10 +147,15 @@ class _Core:
         self.watcher(handle.endpoint).ended(handle)
 
     async def close(self) -> None:
-        await asyncio.gather(*(submitter.close() for submitter in self.submitters))
+        self.ledger.stop(None, ClientClosed("the client was closed before this task was sent"))
+        try:
+            await asyncio.gather(*(submitter.close() for submitter in self.submitters))
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
         await self.engine.close()
         error = ClientClosed("the client was closed while this task was awaited; the task goes on")
-        self.ledger.stop(None, ClientClosed("the client was closed before this task was sent"))
         await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
         if self.polling.memory is not None and self.remembered is not None:
             learned = {name: watcher.debts.durations.dump() for name, watcher in self.watchers.items()}
@@ -288,8 +294,8 @@ class _Questions:
     async def one(self, handle: TaskHandle[Any], /) -> Task[Any]:
         return await find(self.engine, self.row, handle.id, handle.external_task_id, retry=False)
 
-    async def page(self, number: int, size: int, wanted: Container[str], /) -> Overview:
-        return await self.engine.send(self.row.overview(number, size, wanted), retry=False)
+    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None], /) -> Overview:
+        return await self.engine.attempt(self.row.overview(number, size, wanted), leaving=leaving)
 
     def read(self, data: Json, /) -> Task[Any]:
         return self.row.read(data)

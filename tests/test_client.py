@@ -24,16 +24,17 @@ from kling_async import (
     DuplicateTask,
     InvalidRequest,
     KlingClient,
+    Limits,
     Polling,
     ResponseError,
     Retry,
-    SlotsExceeded,
     TaskFailed,
     TaskRef,
     TaskStatus,
 )
 from kling_async.api import CALLS, RESOURCES, ROWS, GenerateImage
 from kling_async.emulator import Emulator
+from kling_async.events import Event, SlotAwaited
 from tests.support.vendor import API_KEY, Reply, Vendor, said
 
 QUICK = Polling(max_lag=0.02)
@@ -127,15 +128,18 @@ async def test_refused_content_and_failed_tasks_are_told_apart(kling: KlingClien
     assert refused.value.advice
 
 
-async def test_a_full_pool_is_told_as_such() -> None:
-    """Nothing was made, and waiting for a task to end helps."""
-    async with Emulator(slots={"image": 3}, speed=0.001) as emulator, emulator.client() as kling:
-        await kling.images.generate(prompt="x", n=2)
-        with pytest.raises(SlotsExceeded) as caught:
-            await kling.images.generate(prompt="x", n=2)
+async def test_a_create_waits_until_a_full_pool_has_room() -> None:
+    """A refusal for want of slots is no failure; the waiting can be watched."""
+    told = list[Event]()
+    async with Emulator(slots={"image": 3}, speed=100) as emulator, emulator.client(on_event=told.append) as kling:
+        first = await kling.images.generate(prompt="x", n=2)
+        second = await kling.images.generate(prompt="x", n=2)
 
-    assert caught.value.retryable
-    assert not caught.value.may_have_been_created
+        await second
+
+        assert first.done or "succeed" == emulator.tasks[str(first.id)].status
+        assert 2 == len(emulator.tasks)
+        assert SlotAwaited(pool="image", slots=2, queued=1) in told
 
 
 async def test_two_hundred_tasks_are_awaited_together(kling_emulator: Emulator) -> None:
@@ -202,16 +206,18 @@ async def test_closing_leaves_no_task_behind_and_wakes_who_waits() -> None:
         assert handle.id in emulator.tasks
 
 
+@pytest.mark.looptime
 async def test_a_create_that_is_cancelled_leaves_its_id_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing paid is lost, even if nobody waited for the answer."""
     caplog.set_level(logging.WARNING)
-    async with Vendor(Reply(silent=True)) as vendor, KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
-        creating = asyncio.ensure_future(kling.images.generate(prompt="x"))
-        while not vendor.seen:
-            await asyncio.sleep(0)
-        creating.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await creating
+    async with Vendor(Reply(silent=True)) as vendor:
+        async with KlingClient(api_key=API_KEY, base_url=vendor.url) as kling:
+            creating = asyncio.ensure_future(kling.images.generate(prompt="x"))
+            while not vendor.seen:
+                await asyncio.sleep(0)
+            creating.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await creating
 
         assert vendor.seen[0].json["external_task_id"] in caplog.text
         assert vendor.seen[0].json["external_task_id"] == vars(caplog.records[-1])["kling.external_task_id"]
@@ -290,7 +296,8 @@ async def test_a_create_that_never_left_is_not_looked_for(caplog: pytest.LogCapt
     """Cancelled while its body was on its way, or before its turn: there is no task, and nothing in the log."""
     caplog.set_level(logging.INFO)
     server = Deaf()
-    async with server.serving() as url, KlingClient(api_key=API_KEY, base_url=url) as kling:
+    slots = Limits(image=9)
+    async with server.serving() as url, KlingClient(api_key=API_KEY, base_url=url, limits=slots) as kling:
         creating = [
             asyncio.ensure_future(kling.images.generate(prompt="x", extra={"new": "x" * 48_000_000})) for _ in range(9)
         ]

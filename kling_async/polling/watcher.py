@@ -14,7 +14,7 @@ import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
@@ -41,8 +41,8 @@ class Vendor(Protocol):
         """The task of a handle."""
         ...
 
-    async def page(self, number: int, size: int, wanted: Container[str], /) -> Overview:
-        """What a page of the list tells about the tasks that are wanted."""
+    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None], /) -> Overview:
+        """What a page of the list tells about the tasks that are wanted; *leaving* is called when the question goes."""
         ...
 
     def read(self, data: Json, /) -> Task[Any]:
@@ -382,10 +382,15 @@ class Watcher:
     # A page of the list.
 
     async def _turn(self, page: Page[Handle]) -> None:
-        since, at = self._resume, asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        since, at = self._resume, loop.time()
         try:
-            async with asyncio.timeout(_PAGE_LIMIT):
-                overview = await self._vendor.page(page.number, page.size, self._known)
+            async with asyncio.timeout(None) as limit:  # which does not count the wait for a turn
+
+                def leaving() -> None:
+                    limit.reschedule(loop.time() + _PAGE_LIMIT)
+
+                overview = await self._vendor.page(page.number, page.size, self._known, leaving)
         except asyncio.CancelledError:
             self.debts.failed(page)
             if (current := asyncio.current_task()) is not None and current.cancelling():

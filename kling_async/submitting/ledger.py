@@ -31,7 +31,7 @@ class Hold(Protocol):
     """The slots of one task, from the moment it may be sent until it was seen to end."""
 
     def accepted(self) -> None:
-        """Tell that the task was made; it goes on to hold its slots."""
+        """Tell that the task was made; it goes on to hold its slots, or holds them again where the hold was over."""
 
     async def refused(self) -> None:
         """

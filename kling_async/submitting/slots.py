@@ -108,6 +108,8 @@ class _Counter:
         return hold
 
     def accepted(self, hold: LocalHold) -> None:
+        if hold.stand is Stand.GONE:  # a wait for slots was given up, and then an earlier attempt had got through
+            self._pool.hold(hold)
         self._pool.accepted(hold, self._now())
         self._turn()
 

@@ -12,20 +12,17 @@ import random
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from ..errors import ApiError, ClientClosed, ConnectionFailed, KlingError, ResponseError, SubmitUnknown
+from ..errors import ClientClosed, KlingError, SubmitUnknown
 from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Reaction, Row
-from ..transport.engine import asked_pause
+from ..transport.engine import asked_pause, too_fast
 from .intent import Attempting, Created, Finished, Intent
 from .ledger import Hold
 from .settle import settle
-
-if TYPE_CHECKING:
-    from ..protocol.call import Call, Sender
 
 T = TypeVar("T")
 
@@ -114,11 +111,15 @@ class Submitter:
         for work, it in self._works.items():
             if not it.abandoned:
                 work.cancel()
-        if self._works:
-            await asyncio.wait(tuple(self._works))
-        for timer in self._kept.values():
-            timer.cancel()
-        self._kept.clear()
+        try:
+            if self._works:
+                await asyncio.wait(tuple(self._works))
+        finally:
+            for work in self._works:  # none, unless the closing itself is cancelled
+                work.cancel()
+            for timer in self._kept.values():
+                timer.cancel()
+            self._kept.clear()
 
     def _over(self, work: asyncio.Task[Any]) -> None:
         del self._works[work]
@@ -229,6 +230,8 @@ class Submitter:
             self.stop(None, trouble)
 
     def _pause(self, sent: int, trouble: KlingError) -> float:
+        if too_fast(trouble):
+            return 0.0  # the gate makes all creates wait, and this one with them
         asked = asked_pause(trouble)
         return self.random.uniform(0, min(_LONGEST, 2.0 ** (sent - 1))) if asked is None else asked
 
@@ -256,33 +259,3 @@ def _unknown(it: Intent[Any], words: str) -> SubmitUnknown:
 
 def _note(it: Intent[Any]) -> str:
     return f"external_task_id={it.external_task_id!r}: if the task exists, attach finds it by this"
-
-
-async def submit(sender: Sender, name: str, external_id: str, call: Call[T]) -> T:
-    """
-    Make a task of the endpoint *name* by a call that carries *external_id*; returns its first snapshot.
-
-    Raises the `ApiError` of a refusal, `ConnectionFailed` where nothing was sent, and `SubmitUnknown` where the task
-    may exist. A cancelled create whose body may have left cannot be taken back: the log names the id under which to
-    look for it.
-    """
-    named = {"kling.external_task_id": external_id}
-    try:
-        created = await sender.send(call)
-    except asyncio.CancelledError as error:
-        if getattr(error, "may_have_been_created", False):
-            log.warning(_LEFT, name, "was cancelled", external_id, extra=named)
-        raise
-    except (ApiError, ClientClosed, ConnectionFailed, ResponseError) as error:
-        if not error.may_have_been_created:
-            raise
-        raise SubmitUnknown(f"{name}: {error}", external_task_id=external_id) from error
-    except KlingError:
-        raise  # found before anything was sent
-    except Exception as error:
-        # Of somebody else's making, a provider of keys or a hook of a borrowed session; perhaps after the POST.
-        log.warning(_LEFT, name, f"ended in {type(error).__name__}", external_id, extra=named)
-        error.add_note(f"external_task_id={external_id!r}: if the task exists, attach finds it by this")
-        raise
-    log.info("a task of %s was created, external_task_id %r", name, external_id, extra=named)
-    return created
