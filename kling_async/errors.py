@@ -301,6 +301,8 @@ class SubmitUnknown(KlingError):
         super().__init__(
             f"{message}; the task may exist, look for it with attach(external_task_id={external_task_id!r})"
         )
+        self.message = message
+        """What happened."""
         self.external_task_id = external_task_id
 
 

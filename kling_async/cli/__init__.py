@@ -14,8 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the command line and return its exit code; arguments default to those of the process.
 
-    0 all went well; 1 the vendor or the network failed; 2 bad input or usage, nothing was sent; 3 the time was up, the
-    task goes on; 4 the task failed, or its content was refused; 130 interrupted.
+    0 all went well; 1 the vendor or the network failed; 2 bad input or usage, nothing was sent; 3 the time was up, a
+    task that was made goes on; 4 the task failed, or its content was refused; 5 it was sent, and what became of it is
+    not known; 130 interrupted.
     """
     try:
         from .app import run  # noqa: PLC0415 - importing this package must cost nothing

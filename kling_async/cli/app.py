@@ -27,8 +27,9 @@ EXIT_CODES: Final = """Exit codes:
   0    all went well
   1    the vendor or the network failed
   2    bad input or usage; nothing was sent
-  3    the time was up; the task goes on
+  3    the time was up; a task that was made goes on
   4    the task failed, or its content was refused
+  5    it was sent, and what became of it is not known; it may be billed
   130  interrupted"""
 
 

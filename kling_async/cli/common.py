@@ -15,8 +15,8 @@ from cyclopts import Group, Parameter
 
 from ..api.fields import Checked
 from ..client import KlingClient
-from ..errors import InvalidRequest, KlingError, SubmitUnknown
-from ..events import Listener
+from ..errors import InvalidRequest, KlingError, SubmitUnknown, TaskTimeout
+from ..events import Listener, SubmitEnded
 from ..handle import TaskRef
 from ..media.naming import stem, writable
 from ..options import Polling, Validation
@@ -93,6 +93,8 @@ class Delivery:
     """Print what finds the task again, and leave."""
     timeout: Annotated[float | None, Parameter(group=RUNNING)] = None
     """Seconds to wait; the task goes on after them."""
+    slot_timeout: Annotated[float | None, Parameter(group=RUNNING)] = None
+    """Seconds to wait for a free slot where the account has none; after them no task is made."""
 
     @property
     def stores(self) -> bool:
@@ -102,6 +104,7 @@ class Delivery:
     async def check(self) -> None:
         """Find out before anything is paid whether this can be done. Raises `InvalidRequest`."""
         positive("timeout", self.timeout)
+        positive("slot_timeout", self.slot_timeout)
         if self.stores:
             await storable(self.output, self.name)
 
@@ -178,11 +181,16 @@ class Attempt:
     def __enter__(self) -> Self:
         return self
 
-    def unsent(self, error: BaseException) -> None:
-        """Forget the task of a create that raised *error*, unless the task may exist."""
+    def unsent(self, error: BaseException, *, out: bool = False) -> None:
+        """Forget the task of a create that raised *error*, unless the task may exist; *out*: it is still on its way."""
         refused = isinstance(error, KlingError) and not isinstance(error, SubmitUnknown)
-        if refused or (isinstance(error, asyncio.CancelledError) and not _left(error)):
+        if refused or (isinstance(error, asyncio.CancelledError) and not out):
             self.ref = None
+
+    def ended(self, event: SubmitEnded) -> None:
+        """Take in what became of a create that was on its way when it was interrupted."""
+        ref = TaskRef(endpoint=event.endpoint, task_id=event.task_id, external_task_id=event.external_task_id)
+        self.ref = None if event.outcome == "refused" else ref
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -192,8 +200,8 @@ class Attempt:
             case KlingError():
                 failure = explain(error)
                 if self.once and _left(error):
-                    failure = attrs.evolve(failure, advice=_OPEN)
-                if self.connection.emulator and failure.exit is Exit.TIMEOUT:
+                    failure = attrs.evolve(failure, advice=_OPEN, exit=Exit.UNKNOWN)
+                if self.connection.emulator and isinstance(error, TaskTimeout):
                     failure = attrs.evolve(failure, advice=_GONE)
                 ended = failure.exit is Exit.FAILED  # there is nothing to wait for
                 self.exit = self.shell.fail(failure, ref=self.ref, again=None if ended else again)
@@ -202,10 +210,10 @@ class Attempt:
             case ModuleNotFoundError() if self.connection.emulator:
                 self.exit = self.shell.fail(not_installed(error))
             case asyncio.CancelledError() if self.ref:
-                self.shell.fail(_interrupted(again), ref=self.ref, again=again)
+                self.shell.fail(_interrupted(again, self.ref), ref=self.ref, again=again)
                 return False
             case asyncio.CancelledError() if self.once and _left(error):
-                self.shell.fail(attrs.evolve(_interrupted(None), message=_OPEN))
+                self.shell.fail(_stopped(_OPEN))
                 return False
             case _:
                 return False
@@ -228,6 +236,13 @@ def not_installed(error: ModuleNotFoundError) -> Failure:
     )
 
 
-def _interrupted(again: str | None) -> Failure:
-    fate = "The task goes on at the vendor's and is billed" if again else _GONE
-    return Failure(type="KeyboardInterrupt", title="Interrupted", message=fate, exit=Exit.INTERRUPTED)
+def _interrupted(again: str | None, ref: TaskRef) -> Failure:
+    if again is None:
+        return _stopped(_GONE)
+    return _stopped(
+        "The task goes on at the vendor's and is billed" if ref.task_id else "The task may have been made, and billed"
+    )
+
+
+def _stopped(message: str) -> Failure:
+    return Failure(type="KeyboardInterrupt", title="Interrupted", message=message, exit=Exit.INTERRUPTED)

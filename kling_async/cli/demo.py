@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Mapping
 from operator import attrgetter
@@ -15,12 +14,11 @@ from cyclopts import Parameter
 
 from ..client import KlingClient
 from ..errors import InvalidRequest, PolicyError, TaskFailed
-from ..options import Polling
-from ..protocol.endpoint import Pool, TaskMethod
+from ..options import Limits, Polling
+from ..protocol.endpoint import TaskMethod
 from .common import SPEED, Attempt, Connection, positive, storable
 from .failures import explain
 from .following import follow
-from .gate import Gate
 from .manifest import Line, read
 from .outcome import Ended
 from .progress import Progress, progress
@@ -71,30 +69,28 @@ def _fit(lines: tuple[Line, ...]) -> None:
 async def _run_all(shell: Shell, lines: tuple[Line, ...], directory: Path, speed: float) -> tuple[Ended, ...]:
     from ..emulator import Emulator  # noqa: PLC0415 - an extra of its own, and slow to import
 
-    gates: dict[Pool, Gate] = {line.row.pool: Gate(SLOTS.get(line.row.pool, sys.maxsize)) for line in lines}
     async with (
         Emulator(slots=SLOTS, speed=speed, seed=SEED) as emulator,
-        emulator.client(polling=Polling(max_lag=_LAG)) as kling,
+        emulator.client(limits=Limits(**SLOTS), polling=Polling(max_lag=_LAG)) as kling,
     ):
         with progress(shell) as told:
             for line in lines:
                 told.state(line.custom_id, "waiting")
             try:
                 async with asyncio.TaskGroup() as group:
-                    running = [group.create_task(_run(kling, line, gates, directory, told)) for line in lines]
+                    running = [group.create_task(_run(kling, line, directory, told)) for line in lines]
             except ExceptionGroup as several:
                 raise several.exceptions[0] from None  # the others were cancelled on its account
     return tuple(each.result() for each in running)
 
 
-async def _run(kling: KlingClient, line: Line, gates: Mapping[Pool, Gate], directory: Path, told: Progress) -> Ended:
+async def _run(kling: KlingClient, line: Line, directory: Path, told: Progress) -> Ended:
     """One line from request to files. What the vendor refuses or fails to make is a result; other errors are raised."""
     endpoint: TaskMethod[..., Any, Any] = attrgetter(line.row.name)(kling)
     handle = None
     try:
-        async with gates[line.row.pool].hold(line.weight):
-            handle = await endpoint.submit(line.request)
-            task = await follow(handle, line.custom_id, told)
+        handle = await endpoint.submit(line.request)
+        task = await follow(handle, line.custom_id, told)
     except PolicyError as error:
         told.state(line.custom_id, "refused")
         return Ended(line=line, failure=explain(error))

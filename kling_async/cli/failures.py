@@ -45,9 +45,11 @@ class Exit(IntEnum):
     USAGE = 2
     """Bad input or usage; nothing was sent."""
     TIMEOUT = 3
-    """The time was up; the task goes on."""
+    """The time was up; a task that was made goes on."""
     FAILED = 4
     """The task failed, or its content was refused."""
+    UNKNOWN = 5
+    """It was sent, and may have been carried out and billed; sent again, it may be paid for twice."""
     INTERRUPTED = 130
 
 
@@ -77,6 +79,7 @@ _Kinds = tuple[type[KlingError], ...]
 _EXITS: Final[tuple[tuple[_Kinds, Exit], ...]] = (
     ((TaskTimeout, SlotsUnavailable), Exit.TIMEOUT),
     ((TaskFailed, PolicyError), Exit.FAILED),
+    ((SubmitUnknown,), Exit.UNKNOWN),
     ((ApiError,), Exit.ERROR),
     ((InvalidRequest, MissingCredentials), Exit.USAGE),
     ((KlingError,), Exit.ERROR),
@@ -105,6 +108,7 @@ _TITLES: Final[tuple[tuple[_Kinds, str], ...]] = (
 
 _ADVICE: Final[tuple[tuple[_Kinds, str], ...]] = (
     ((TaskTimeout,), "The task goes on and may be billed"),
+    ((SlotsUnavailable,), "Try again when other tasks of the account have ended, or wait longer (--slot-timeout)"),
     ((TaskFailed,), "Failed tasks are not billed; change the prompt or the picture and try again"),
     ((MissingCredentials,), "To try it without a key, add --emulator"),
     ((SubmitUnknown,), "Look for the task before making it again, so that it is not paid for twice"),
@@ -124,6 +128,9 @@ def explain(error: KlingError) -> Failure:
         details |= {name: getattr(error, attribute) for name, attribute in _DETAILS}
     elif isinstance(error, InvalidRequest):
         details |= {"field": error.field, "rule": error.rule, "value": _printable(error.value)}
+    elif isinstance(error, SubmitUnknown):
+        message = error.message
+        details |= {"external_task_id": error.external_task_id}
     elif isinstance(error, TaskFailed):
         message = one_line(cast("Any", error.task).message) or "The vendor gave no reason"
         details |= {"task": cast("Any", error.task).id}

@@ -60,12 +60,12 @@ class Relay:
 
 
 @contextmanager
-def progress(shell: Shell) -> Generator[Progress]:
-    """The form that fits the shell."""
+def progress(shell: Shell, *, passing: bool = False) -> Generator[Progress]:
+    """The form that fits the shell; *passing*: a terminal shows nothing of it afterwards."""
     if shell.json:
         yield Silent()
     elif shell.err.is_terminal:
-        with _rich(shell) as bars:
+        with _rich(shell, passing=passing) as bars:
             yield Bars(bars)
     else:
         yield Lines(shell)
@@ -157,7 +157,7 @@ def _span(seconds: float, digits: int = 0) -> str:
     return f"{minutes:.0f}:{rest:0{3 + digits if digits else 2}.{digits}f}" if minutes else f"{rest:.{digits}f} s"
 
 
-def _rich(shell: Shell) -> RichProgress:
+def _rich(shell: Shell, *, passing: bool) -> RichProgress:
     return RichProgress(
         SpinnerColumn(finished_text="•"),
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, max_width=48)),
@@ -165,6 +165,7 @@ def _rich(shell: Shell) -> RichProgress:
         _State(),
         _Time(),
         console=shell.err,
+        transient=passing,
         redirect_stdout=False,
         redirect_stderr=False,
     )

@@ -76,7 +76,7 @@ class Shell:
             return failure.exit
         self.err.print(panel(failure))
         if again:
-            self.command("Take it up again with:", again)
+            self.command("Take it up again with:" if ref is None or ref.task_id else "Look for it with:", again)
         return failure.exit
 
     def unwritten(self, error: OSError, *, ref: TaskRef | None = None, again: str | None = None) -> Exit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from kling_async import InvalidRequest
 from kling_async.cli import demo, manifest
 from kling_async.cli.failures import Failure
-from kling_async.cli.gate import Gate
 from kling_async.cli.outcome import Ended
 from kling_async.cli.page import gallery, render
 from tests.cli.running import Run
@@ -164,48 +162,3 @@ def test_the_page_forbids_scripts_and_everything_from_outside() -> None:
     assert str(metas["Content-Security-Policy"]).startswith(
         "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'"
     )
-
-
-async def test_the_gate_keeps_the_weights_within_its_capacity_and_the_order() -> None:
-    """Holders never weigh more than the capacity together, and nobody is overtaken."""
-    gate, inside, order = Gate(3), 0, list[int]()
-
-    async def hold(number: int, weight: int) -> None:
-        nonlocal inside
-        async with gate.hold(weight):
-            inside += weight
-            order.append(number)
-            assert inside <= 3
-            await asyncio.sleep(0)
-            inside -= weight
-
-    await asyncio.gather(*(hold(number, weight) for number, weight in enumerate([1, 3, 1, 2, 2, 1, 3])))
-
-    assert list(range(7)) == order
-
-
-async def test_the_gate_forgets_who_gives_up() -> None:
-    """Whoever is cancelled in the queue or inside leaves the room to others."""
-    gate = Gate(2)
-    never = asyncio.Event()
-
-    async def hold(weight: int) -> None:
-        async with gate.hold(weight):
-            await never.wait()
-
-    tasks = [asyncio.create_task(hold(weight)) for weight in (2, 2)]
-    await asyncio.sleep(0)
-    for task in reversed(tasks):
-        task.cancel()
-        await asyncio.sleep(0)
-    async with gate.hold(2):
-        pass
-
-    assert [True, True] == [task.cancelled() for task in tasks]
-
-
-async def test_the_gate_refuses_what_never_fits() -> None:
-    """A weight beyond the capacity is refused instead of waiting for ever."""
-    with pytest.raises(ValueError, match="4 do not fit into 3"):
-        async with Gate(3).hold(4):
-            pass

@@ -54,6 +54,17 @@ def test_a_pipe_gets_a_line_per_change() -> None:
     assert ["fox: submitted", "fox: done"] == [line.partition(" (")[0] for line in err.getvalue().splitlines()]
 
 
+def test_what_passes_leaves_nothing_on_a_terminal() -> None:
+    """A row about waiting for slots is wiped away, so that the task's own takes its place."""
+    there, err = shell(terminal=True)
+
+    with progress(there, passing=True) as told:
+        told.state("fox", "waiting")
+
+    assert "waiting" in err.getvalue()
+    assert err.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
 def test_json_shows_no_progress() -> None:
     """With --json nothing is said on the way."""
     there, err = shell(terminal=True, json=True)
@@ -118,7 +129,7 @@ async def test_cancelling_the_wait_names_the_task(
 
 
 def test_an_open_create_is_looked_for_by_its_external_id(capsys: pytest.CaptureFixture[str]) -> None:
-    """A create whose outcome is not known keeps its external id; one that was refused is forgotten."""
+    """A create whose outcome is not known has an exit code of its own, and says by which id to look for the task."""
     attempt = Attempt(Shell(), Connection(), TaskRef(endpoint="images.generate", external_task_id="kfox"))
 
     with attempt:
@@ -126,8 +137,10 @@ def test_an_open_create_is_looked_for_by_its_external_id(capsys: pytest.CaptureF
         attempt.unsent(error)
         raise error
 
-    assert Exit.ERROR == attempt.exit
-    assert "kling task wait images.generate --external-id kfox" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert Exit.UNKNOWN == attempt.exit
+    assert "Look for it with:\n  kling task wait images.generate --external-id kfox" in told
+    assert "attach(" not in told
 
 
 async def test_an_emulator_of_its_own_takes_its_tasks_along(run: Run, tmp_path: Path) -> None:
@@ -208,10 +221,9 @@ def test_a_create_that_never_left_is_not_said_to_go_on(capsys: pytest.CaptureFix
     """Interrupted before the vendor can have understood it, there is no task, and nothing to look for."""
     attempt = Attempt(Shell(), Connection(), TaskRef(endpoint="images.generate", external_task_id="kfox"))
     error = asyncio.CancelledError()
-    vars(error).update({"may_have_been_created": True} if left else {})
 
-    attempt.unsent(error)
+    attempt.unsent(error, out=left)
     with pytest.raises(asyncio.CancelledError), attempt:
         raise error
 
-    assert left == ("goes on" in capsys.readouterr().err)
+    assert left == ("may have been made" in capsys.readouterr().err)
