@@ -19,7 +19,6 @@ import asyncio
 import importlib
 import importlib.util
 import os
-import random
 import secrets
 import statistics
 import subprocess
@@ -32,15 +31,8 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 import attrs
 import tenacity
-from yarl import URL
 
-from kling_async import ApiKey, SubmitUnknown, TaskNotFound
-from kling_async.api import Images
-from kling_async.submitting.intent import Intent
-from kling_async.submitting.submit import Submitter, new_id
-from kling_async.transport.auth import Authorizer
-from kling_async.transport.engine import Engine
-from kling_async.transport.http import HTTP
+from kling_async import KlingClient, Limits, Retry, SubmitUnknown
 
 WAYS: Final = (
     "well",
@@ -61,6 +53,8 @@ PATH: Final = "/v1/images/generations"
 PATIENCE: Final = 1.0
 """Seconds after which every side gives up an answer."""
 SETTLE: Final = 2.0
+SLOTS: Final = 1_000_000
+"""Of the emulator, which has no limit: all creates go at once, as those of the other sides do."""
 
 SERVER = """
 import asyncio, sys
@@ -149,50 +143,19 @@ def body(**more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def ours(place: Place) -> AsyncGenerator[Make, None]:
-    """kling_async, told that the vendor shows a task within two seconds."""
-    engine = Engine(HTTP(URL(place.url), aiohttp.ClientTimeout(total=PATIENCE)), Authorizer(ApiKey(place.key)))
-    row = Images.generate
-    submitter = Submitter(
-        engine=engine,
-        random=random.Random(1),
-        stop=lambda _pool, _error: None,
-        tell=lambda _: None,
-        afford=engine.budget.pay,
-        settle=SETTLE,
-    )
+    """kling_async, told that the vendor shows a task within two seconds, and has slots for all."""
+    async with KlingClient(
+        api_key=place.key,
+        base_url=place.url,
+        limits=Limits(image=SLOTS),
+        retry=Retry(settle=SETTLE),
+        timeout=PATIENCE,
+    ) as kling:
 
-    async def make() -> str:
-        external, call = row.create(row.request(prompt="x", model_name="kling-v3"), new_id)
+        async def make() -> str:
+            return str((await kling.images.generate(prompt="x", model_name="kling-v3")).id)
 
-        async def find() -> Any:
-            try:
-                return await engine.send(row.query(external), retry=False)
-            except TaskNotFound:
-                return None
-
-        intent: Intent[Any] = Intent(
-            endpoint=row.name, external_task_id=external, pool=row.pool, call=call, find=find, hold=Free()
-        )
-        return str((await submitter.submit(intent)).task.id)
-
-    try:
         yield make
-    finally:
-        await submitter.close()
-        await engine.close()
-
-
-class Free:
-    """Slots without end."""
-
-    def accepted(self) -> None:
-        """Nobody counts."""
-
-    async def refused(self) -> None:
-        """There always is one."""
-
-    def release(self) -> None:
-        """Nobody counts."""
 
 
 def loop_of_tenacity(*, with_id: bool) -> Side:
