@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kling_async import ApiError, DuplicateTask, KlingClient, Polling, Retry, SubmitUnknown
+from kling_async import ApiError, DuplicateTask, KlingClient, Limits, Polling, Retry, SubmitUnknown
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import Down, Fault, Hide, Lose, Refuse, RepeatedIds, Slow
 
@@ -144,6 +144,17 @@ async def test_a_vendor_that_dies_and_comes_back_costs_nothing(*, polls: bool) -
             assert 20 == len({task.id for task in tasks})
             assert [1] * 20 == paid(emulator)
             assert set(emulator.tasks) == {task.id for task in tasks}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("at_once", [2, 20])
+async def test_creates_begun_while_the_vendor_is_away_are_made_when_it_is_back(at_once: int) -> None:
+    """However many there are: what reaches nobody costs nothing of the budget."""
+    async with Emulator(faults=[Down(until=10)]) as emulator, emulator.client(limits=Limits(image=at_once)) as kling:
+        handles = await asyncio.gather(*(kling.images.generate(prompt="x") for _ in range(20)))
+
+        assert [1] * 20 == paid(emulator)
+        assert {handle.id for handle in handles} == set(emulator.tasks)
 
 
 async def made(kling: KlingClient, number: int) -> Any:

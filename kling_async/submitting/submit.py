@@ -16,10 +16,9 @@ from typing import Any, Final, Literal, TypeVar
 
 import attrs
 
-from ..errors import ClientClosed, KlingError, SubmitUnknown
+from ..errors import ClientClosed, ConnectionFailed, KlingError, SubmitUnknown
 from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Reaction, Row
-from ..transport.engine import asked_pause, too_fast
 from .intent import Attempting, Created, Finished, Intent
 from .ledger import Hold
 from .settle import settle
@@ -30,7 +29,7 @@ log: Final = logging.getLogger("kling_async.submitting")
 
 _LEFT: Final = "a create of %s %s before its answer came; if the task exists, attach(external_task_id=%r) finds it"
 _LONGEST: Final = 60.0
-"""Seconds of a pause at most, unless the vendor asks for more."""
+"""Seconds of a pause at most."""
 _GRACE: Final = 10.0
 """Seconds for which a create is followed that its caller has left."""
 _AGAIN: Final = frozenset({Reaction.PAUSE, Reaction.RECONCILE})
@@ -62,7 +61,8 @@ class Submitter:
     """
     Pays for a repeat after a passing refusal; False where there were too many lately.
 
-    What is sent again because there is certainly no task costs nothing: it has waited for long enough.
+    What is sent again because there is certainly no task costs nothing: it has waited for long enough. Nor does what
+    reached nobody, whom it cannot have been a burden to.
     """
     settle: float = 30.0
     """Seconds for which a task may stay hidden after it was made."""
@@ -157,7 +157,7 @@ class Submitter:
         except BaseException as error:
             # Cancelled, or of somebody else's making: a provider of keys, a hook of a borrowed session.
             self._free(it)
-            if isinstance(error, asyncio.CancelledError) and self._closed:
+            if isinstance(error, asyncio.CancelledError) and self._closed and not it.abandoned:
                 raise _closed(it) from None
             if it.open:
                 what = (
@@ -205,8 +205,8 @@ class Submitter:
                 sent += 1
                 held = row.outcome is Outcome.UNKNOWN and self.on_unknown == "hold"
                 again = sent < self.attempts and not held and not it.abandoned
-            if again and row.create is Reaction.PAUSE and (again := self.afford(trouble)):
-                await asyncio.sleep(self._pause(sent, trouble))
+            if again and row.create is Reaction.PAUSE:
+                again = await self._waited_out(sent, trouble)
             if it.doubted:
                 found = await self._settled(it, row, trouble)
                 if found is not None:
@@ -229,11 +229,13 @@ class Submitter:
         elif row.create in (Reaction.HALT_ACCOUNT, Reaction.RENEW):  # the engine renewed the token already
             self.stop(None, trouble)
 
-    def _pause(self, sent: int, trouble: KlingError) -> float:
-        if too_fast(trouble):
-            return 0.0  # the gate makes all creates wait, and this one with them
-        asked = asked_pause(trouble)
-        return self.random.uniform(0, min(_LONGEST, 2.0 ** (sent - 1))) if asked is None else asked
+    async def _waited_out(self, sent: int, trouble: KlingError) -> bool:
+        """Whether a create may be sent again after a failure that passes, once it may."""
+        if not isinstance(trouble, ConnectionFailed):
+            return self.afford(trouble)  # too fast: the gate makes all creates wait, and this one with them
+        # Not from nothing on: with five attempts a vendor that is away for fifteen seconds is waited for.
+        await asyncio.sleep(self.random.uniform(0.5, 1.0) * min(_LONGEST, 2.0**sent))
+        return True
 
 
 def _final(it: Intent[Any], row: Row, trouble: KlingError) -> KlingError:
