@@ -10,6 +10,17 @@ nox.options.default_venv_backend = "uv"
 nox.options.sessions = ["tests", "types", "lint", "examples"]
 nox.options.reuse_venv = "yes"
 
+PEERS = {
+    name: f"{name}=={version}"
+    for name, version in {
+        "azure-core": "1.41.0",
+        "fal-client": "1.0.3",
+        "httpx": "0.28.1",
+        "openai": "3.52.0",
+        "replicate": "1.0.7",
+        "runwayml": "5.24.0",
+    }.items()
+}
 PATHS = ("kling_async", "tests", "benchmarks", "examples", "noxfile.py")
 
 
@@ -69,7 +80,21 @@ def bench(s: nox.Session) -> None:
 @session(uv_groups=["bench"], uv_extras=["emulator"])
 def bench_polling(s: nox.Session) -> None:
     """Follow tasks beside peers, and many handles beside plain loops; takes some minutes."""
-    s.run_install("uv", "pip", "install", "--quiet", "httpx", "runwayml", "replicate", "fal-client")
+    _install(s, "httpx", "runwayml", "replicate", "fal-client")
     s.run("python", "benchmarks/polling_simulation.py")
     s.run("python", "benchmarks/polling.py", *s.posargs)
     s.run("python", "benchmarks/handles.py")
+
+
+@session(uv_groups=["bench"], uv_extras=["emulator"])
+def bench_submit(s: nox.Session) -> None:
+    """Slots put to use, requests below the vendor's rate, and answers lost beside peers; takes some minutes."""
+    _install(s, *PEERS)
+    s.run("python", "-m", "benchmarks.submit_simulation")
+    s.run("python", "benchmarks/rate_simulation.py")
+    s.run("python", "benchmarks/lost_answers.py", *s.posargs)
+
+
+def _install(s: nox.Session, *peers: str) -> None:
+    """Install what is measured beside us, in the versions whose figures are in the docs."""
+    s.run_install("uv", "pip", "install", "--quiet", *(PEERS[name] for name in peers))
