@@ -2,7 +2,7 @@
 
 import pytest
 
-from kling_async import KlingClient, SlotsExceeded
+from kling_async import KlingClient, SlotsUnavailable
 
 
 async def name_of_a_picture(kling: KlingClient, prompt: str) -> str:
@@ -17,6 +17,6 @@ async def test_a_picture_has_a_name(kling: KlingClient) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.kling_emulator(slots={"image": 1})
-async def test_a_full_pool_is_noticed(kling: KlingClient) -> None:
-    with pytest.raises(SlotsExceeded):
-        await kling.images.generate(prompt="two at once", model_name="kling-v3", n=2)
+async def test_nobody_waits_for_ever(kling: KlingClient) -> None:
+    with pytest.raises(SlotsUnavailable):
+        await kling.with_options(slot_timeout=0.1).images.generate(prompt="two at once", model_name="kling-v3", n=2)
