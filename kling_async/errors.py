@@ -252,7 +252,7 @@ class RateLimited(ApiError):
 
 
 class SlotsExceeded(RateLimited):
-    """More tasks at once than the pack allows (1303); waiting for one to end helps."""
+    """More tasks at once than the pack allows (1303). A create waits for a slot instead of raising this."""
 
 
 class ServerError(ApiError):
@@ -294,7 +294,8 @@ class SubmitUnknown(KlingError):
     """
     A create whose outcome could not be settled: the task may exist and be billed.
 
-    `attach(external_task_id=...)` on the same endpoint finds it if it does.
+    `attach(external_task_id=...)` on the same endpoint finds it if it does. Making it again is safe under the same id
+    only: the vendor refuses a second task of it with `DuplicateTask`.
     """
 
     def __init__(self, message: str, *, external_task_id: str) -> None:

@@ -121,7 +121,8 @@ def _on_unknown(instance: object, field: attrs.Attribute[Any], value: object) ->
 
 def _slots(instance: object, field: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not _is_whole(value, 1):
-        raise InvalidRequest(_named(instance, field), "must be a whole number of at least 1, or None to learn it", value)
+        rule = "must be a whole number of at least 1, or None to learn it"
+        raise InvalidRequest(_named(instance, field), rule, value)
 
 
 @attrs.frozen(kw_only=True)

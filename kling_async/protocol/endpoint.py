@@ -368,11 +368,15 @@ class TaskMethod(Generic[P, Q, R]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """
-        Make a task from keyword arguments; returns as soon as the vendor has accepted it.
+        Make a task from keyword arguments; returns as soon as it is certain that there is one.
 
-        Billed, failed tasks excepted. Bad input raises `InvalidRequest` before anything is sent, a refusal the
-        `ApiError` of its code. Never repeated on its own: where the outcome stays open (no answer, a 5xx, an unreadable
-        answer) `SubmitUnknown` names the `external_task_id` by which `attach` finds the task.
+        Billed once, failed tasks not at all. Waits for slots, and waits out what passes. Where the answer is lost (a
+        time-out, a 5xx), the vendor is asked for the task's `external_task_id`, and the create is sent again, under the
+        same id, only when there is certainly no task; that takes `Retry.settle` seconds. Raises `InvalidRequest` for
+        bad input and `SlotsUnavailable` after `slot_timeout`, with nothing sent; the `ApiError` of a refusal or
+        `ConnectionFailed`, with no task made; `SubmitUnknown` where that could not be found out: `attach` finds the
+        task by the id it names, if there is one. Cancelled when it is on its way, it is followed for up to 10 s in the
+        background, and `SubmitEnded` tells what became of it.
         """
         return await self.submit(self.row.request(*args, **kwargs))
 
