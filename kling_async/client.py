@@ -317,12 +317,13 @@ class KlingClient:
 
     `credentials` takes `AccessKey`, `ApiKey`, or a coroutine function that returns one. `base_url` (else
     `KLING_BASE_URL`, else the vendor's Singapore host) must be https; plain http is for this machine only, where an
-    emulator may run. `timeout` is of one HTTP exchange: seconds, or aiohttp's `ClientTimeout`; 60 s by default. A
-    `session` given is used and never closed. `validate` says what happens to a combination that the vendor's capability
-    map calls unsupported, before anything is sent: "error" raises `InvalidRequest`, "warn" issues an
-    `UnsupportedWarning`, "off" says nothing; models the map does not know always pass. `on_event` is called with every
-    `Event` (`kling_async.events`), for instance with the progress of downloads; it must be quick, and what it raises is
-    logged and breaks nothing.
+    emulator may run. `limits` says how many tasks may be under way at once, where that is not to be learned, `polling`
+    how they are followed, `retry` what is repeated, `downloads` how files are fetched. `timeout` is of one HTTP
+    exchange: seconds, or aiohttp's `ClientTimeout`; 60 s by default. A `session` given is used and never closed.
+    `validate` says what happens to a combination that the vendor's capability map calls unsupported, before anything is
+    sent: "error" raises `InvalidRequest`, "warn" issues an `UnsupportedWarning`, "off" says nothing; models the map
+    does not know always pass. `on_event` is called with every `Event` (`kling_async.events`), for instance with the
+    progress of downloads; it must be quick, and what it raises is logged and breaks nothing.
     """
 
     def __init__(
@@ -411,7 +412,7 @@ class KlingClient:
         self,
         *,
         priority: Priority | None = None,
-        slot_timeout: float | None | Keep = Keep.IT,
+        slot_timeout: float | Keep | None = Keep.IT,
         retry: Retry | None = None,
         validate: Validation | None = None,
     ) -> Self:
