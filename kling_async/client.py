@@ -36,7 +36,7 @@ from .polling.watcher import Watcher
 from .protocol.call import Call, Json
 from .protocol.endpoint import Overview, Pool, TaskSpec
 from .submitting.intent import Created, Finished, Intent
-from .submitting.ledger import Hold, Priority, SlotLedger, Slots
+from .submitting.ledger import Held, Hold, Priority, SlotLedger, Slots
 from .submitting.slots import Listeners, LocalLedger
 from .submitting.submit import Submitter, new_id
 from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
@@ -109,7 +109,7 @@ class _Core:
         if created.task.status.final:
             hold.release()
         else:
-            handle.hold = hold
+            handle.hold = hold.held
             watcher.keep(handle)
         return handle
 
@@ -136,14 +136,15 @@ class _Core:
         watcher = self.watcher(handle.endpoint)
         other = watcher.other(handle)
         if not self.engine.http.closed and (other is None or other.hold is None):
-            handle.hold = self.ledger.claim(ROWS[handle.endpoint].pool, 1)
+            handle.hold = self.ledger.claim(ROWS[handle.endpoint].pool, 1).held
             watcher.keep(handle)
 
     def ended(self, handle: TaskHandle[Any], /) -> None:
         """Give the slots back."""
-        hold, handle.hold = handle.hold, None
-        if hold is not None:
-            hold.release()
+        held: Held | None = handle.hold
+        handle.hold = None
+        if held is not None:
+            held.release(None if handle.born is None else asyncio.get_running_loop().time() - handle.born)
         self.watcher(handle.endpoint).ended(handle)
 
     async def close(self) -> None:

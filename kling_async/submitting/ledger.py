@@ -27,8 +27,20 @@ class Slots:
     """Tasks that wait for slots."""
 
 
+class Held(Protocol):
+    """The slots of a task that exists. Many tasks may share one, so that each is to release it once and no more."""
+
+    def release(self, after: float | None = None) -> None:
+        """Tell that the task was seen to end, and after how many seconds, if that is known."""
+
+
 class Hold(Protocol):
     """The slots of one task, from the moment it may be sent until it was seen to end."""
+
+    @property
+    def held(self) -> Held:
+        """What stands for the hold once the task was made: small, since there may be many tasks for a long time."""
+        ...
 
     def accepted(self) -> None:
         """Tell that the task was made; it goes on to hold its slots, or holds them again where the hold was over."""

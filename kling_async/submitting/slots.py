@@ -29,6 +29,18 @@ _FEW: Final = 64
 """Outdated deadlines that are not worth a clean-up."""
 
 
+@attrs.frozen(eq=False)
+class LocalHeld:
+    """The slots of any one task of a weight."""
+
+    _counter: _Counter = attrs.field(repr=False)
+    weight: int
+
+    def release(self, after: float | None = None) -> None:
+        """Tell that the task was seen to end, and after how many seconds, if that is known."""
+        self._counter.ended(self.weight, after)
+
+
 @attrs.define(eq=False)
 class LocalHold(Claim):
     """A task's slots in this process's ledger."""
@@ -39,6 +51,11 @@ class LocalHold(Claim):
     """When the timeout is over, on the loop's clock."""
     future: asyncio.Future[None] | None = attrs.field(default=None, init=False, repr=False)
     """Of whoever waits."""
+
+    @property
+    def held(self) -> LocalHeld:
+        """What stands for this once the task was made."""
+        return self.counter.held(self.weight)
 
     def accepted(self) -> None:
         """Tell that the task was made; it goes on to hold its slots."""
@@ -73,6 +90,7 @@ class _Counter:
         self._limit = limit
         self._listeners = listeners
         self._pool: SlotPool[LocalHold] = SlotPool(Ceiling(limit, median=_MEDIANS[name], chance=chance), Queue())
+        self._held: dict[int, LocalHeld] = {}
         self._stopped: Exception | None = None
         self._deadlines: list[tuple[float, int, LocalHold]] = []
         """A heap; also holds some who wait no longer."""
@@ -124,6 +142,13 @@ class _Counter:
 
     def release(self, hold: LocalHold) -> None:
         self._pool.release(hold, self._now())
+        self._turn()
+
+    def held(self, weight: int) -> LocalHeld:
+        return self._held.setdefault(weight, LocalHeld(self, weight))
+
+    def ended(self, weight: int, after: float | None) -> None:
+        self._pool.ceiling.freed(weight, self._now(), after)
         self._turn()
 
     def stop(self, error: Exception) -> None:
