@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +18,7 @@ from kling_async.cli.shell import Shell
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import Hide, Lose, Slow
 from kling_async.events import SubmitEnded
-from tests.cli.running import Run
+from tests.cli.running import Run, environment
 
 ONE_SLOT = pytest.mark.kling_emulator(slots={"image": 1}, speed=1)
 
@@ -66,6 +69,7 @@ async def test_a_slot_timeout_of_nothing_is_refused(against: Emulator, run: Run)
 
     assert Exit.USAGE == ran.code
     assert "slot_timeout" in ran.err
+    assert "Limits" not in ran.err
     assert [] == against.requests
 
 
@@ -101,6 +105,28 @@ async def test_a_create_that_is_out_is_followed_to_its_task(
     assert told.startswith("Interrupted while it was being sent as kfox; waiting for 10 s at most")
     assert "The task goes on at the vendor's and is billed" in told
     assert f"kling task wait images.generate {next(iter(against.tasks))}" in told
+
+
+@pytest.mark.kling_emulator(speed=1, faults=[Slow(5, calls="creates")])
+async def test_a_second_interruption_does_not_wait_for_the_answer(
+    kling_emulator: Emulator, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Whoever presses Ctrl-C twice leaves at once, with the id by which to look, and no traceback."""
+    process = start("image", "generate", "A fox", "--external-task-id", "kfox", **environment(kling_emulator))
+    assert process.stderr is not None
+    while not kling_emulator.tasks:
+        await asyncio.sleep(0.01)
+
+    process.send_signal(signal.SIGINT)
+    first = await asyncio.to_thread(process.stderr.readline)
+    process.send_signal(signal.SIGINT)
+    _, rest = await asyncio.to_thread(process.communicate)
+
+    assert first.startswith("Interrupted while it was being sent as kfox")
+    assert Exit.INTERRUPTED == process.returncode
+    assert "may have been made" in rest
+    assert "kling task wait images.generate --external-id kfox" in rest
+    assert "Traceback" not in rest
 
 
 @pytest.mark.looptime
