@@ -202,6 +202,9 @@ class _Core:
 
     def _ended(self, ended: Finished) -> None:
         task_id = ended.task.id if ended.task is not None else None
+        if ended.task is not None and not self.engine.http.closed:  # it has slots, whose end somebody must see
+            created = Created[Task[Any]](task=ended.task, born=ended.born)
+            self.handle(ROWS[ended.endpoint], (), ended.external_task_id, created, ended.hold)
         self.tell(
             SubmitEnded(
                 endpoint=ended.endpoint,

@@ -44,6 +44,10 @@ class Finished:
     outcome: Outcome
     task: Any = None
     """The snapshot, if it was accepted."""
+    born: float | None = None
+    """As in `Created`."""
+    hold: Hold = attrs.field(repr=False)
+    """Goes on to hold the slots of a task that was accepted."""
     error: BaseException | None = attrs.field(default=None, repr=False)
 
 

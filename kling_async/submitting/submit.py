@@ -135,15 +135,21 @@ class Submitter:
         """Tell what became of a create that nobody waits for."""
         timer.cancel()
         error = asyncio.CancelledError() if work.cancelled() else work.exception()
-        task = None if error else work.result().task
+        created = None if error else work.result()
         outcome = Outcome.UNKNOWN if it.open else Outcome.REFUSED
-        if error is None:
+        if created is not None:
             outcome = Outcome.ACCEPTED
         words = f"was cancelled, and ended as {outcome}"
         log.warning("a create of %s %s, external_task_id %r", it.endpoint, words, it.external_task_id, extra=it.named)
         self.tell(
             Finished(
-                endpoint=it.endpoint, external_task_id=it.external_task_id, outcome=outcome, task=task, error=error
+                endpoint=it.endpoint,
+                external_task_id=it.external_task_id,
+                outcome=outcome,
+                task=None if created is None else created.task,
+                born=None if created is None else created.born,
+                hold=it.hold,
+                error=error,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias
 
 import attrs
 
@@ -133,6 +133,11 @@ class Held:
     told: list[str] = attrs.field(factory=list[str])
     slot: Step = None
     """How the waiting for a slot ends."""
+
+    @property
+    def held(self) -> NoReturn:
+        """Nobody here follows a task to its end."""
+        raise AssertionError
 
     def accepted(self) -> None:
         """There is a task."""
