@@ -140,12 +140,16 @@ class _Core:
             watcher.keep(handle)
 
     def ended(self, handle: TaskHandle[Any], /) -> None:
-        """Give the slots back."""
+        """Give the slots back, whichever handle of the task has them."""
         held: Held | None = handle.hold
         handle.hold = None
         if held is not None:
             held.release(None if handle.born is None else asyncio.get_running_loop().time() - handle.born)
-        self.watcher(handle.endpoint).ended(handle)
+        watcher = self.watcher(handle.endpoint)
+        other = watcher.other(handle)
+        watcher.ended(handle)
+        if other is not None and handle.latest is not None and handle.done:
+            other.push(handle.latest)
 
     async def close(self) -> None:
         self.ledger.stop(None, ClientClosed("the client was closed before this task was sent"))

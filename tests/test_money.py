@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from kling_async import ApiError, DuplicateTask, KlingClient, Limits, Polling, Retry, SubmitUnknown
+from kling_async import ApiError, ClientClosed, DuplicateTask, KlingClient, Limits, Polling, Retry, SubmitUnknown
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import Down, Fault, Hide, Lose, Refuse, RepeatedIds, Slow
+from kling_async.events import Event, SubmitEnded
 
 WAYS: list[Any] = [
     "cut", "cut_body", "reset", "empty", "unreadable", "no_task_id", "html", "silence",
@@ -75,7 +76,7 @@ async def test_a_create_that_made_nothing_is_sent_again_after_the_settle_window(
 
         assert [1] == paid(emulator)
         assert 14 <= took <= 14 + 2 * 5 + 2
-        assert await handle
+        assert handle.id == (await handle).id
 
 
 @pytest.mark.looptime
@@ -155,6 +156,133 @@ async def test_creates_begun_while_the_vendor_is_away_are_made_when_it_is_back(a
 
         assert [1] * 20 == paid(emulator)
         assert {handle.id for handle in handles} == set(emulator.tasks)
+
+
+# Creates that nobody waits for any more.
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("way", ["cancel", "timeout", "wait_for", "group"])
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_create_that_its_caller_leaves_is_finished_in_the_background(
+    way: str, caplog: pytest.LogCaptureFixture, *, lost: bool
+) -> None:
+    """The caller is gone at once; the task is told of by an event, in the log, and by its slot until it ends."""
+    told = list[Event]()
+    clock = asyncio.get_running_loop().time
+    faults: list[Fault] = [Slow(3, calls="creates"), *([Lose("cut", first=1)] if lost else [])]
+    async with Emulator(faults=faults) as emulator:
+        async with emulator.client(limits=Limits(image=1), on_event=told.append) as kling:
+            begun = clock()
+            await left(kling, way)
+            assert clock() - begun <= 1.01
+            await asyncio.sleep(6)
+
+            (task,) = emulator.tasks.values()
+            assert [
+                SubmitEnded(
+                    endpoint="images.generate",
+                    external_task_id=task.external_task_id or "",
+                    outcome="accepted",
+                    task_id=task.task_id,
+                )
+            ] == [event for event in told if isinstance(event, SubmitEnded)]
+            assert str(task.external_task_id) in caplog.text
+            assert 1 == kling.slots["image"].used
+            assert task.task_id == (await kling.images.generate.attach(external_task_id=task.external_task_id)).id
+            assert 0 == kling.slots["image"].used
+
+
+async def left(kling: KlingClient, way: str) -> None:
+    """Begin a create and leave it after a second."""
+    making = kling.images.generate(prompt="x")
+    if way == "cancel":
+        task = asyncio.ensure_future(making)
+        await asyncio.sleep(1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+    elif way == "timeout":
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await making
+    elif way == "wait_for":
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(making, 1)
+    else:
+        with pytest.raises(ExceptionGroup):
+            await grouped(making)
+
+
+async def grouped(making: Any) -> None:
+    """A group of two tasks, one of which fails after a second."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(making)
+        await asyncio.sleep(1)
+        raise ValueError
+
+
+@pytest.mark.looptime
+async def test_a_create_that_its_caller_leaves_is_followed_for_ten_seconds() -> None:
+    """Then it is told that nothing is known; its slot is kept for a while, and comes free."""
+    told = list[Event]()
+    async with Emulator(faults=[Refuse("silence", calls="creates")]) as emulator:
+        async with emulator.client(limits=Limits(image=1), on_event=told.append) as kling:
+            await left(kling, "timeout")
+            await asyncio.sleep(8.9)
+            early = list(told)
+            await asyncio.sleep(1.2)
+
+            assert [] == early
+            assert ["unknown"] == [event.outcome for event in told if isinstance(event, SubmitEnded)]
+            assert 1 == kling.slots["image"].used
+            await asyncio.sleep(900)
+            assert 0 == kling.slots["image"].used
+            assert 1 == posts(emulator)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_closing_in_the_middle_of_creates_leaves_nothing_behind(
+    caplog: pytest.LogCaptureFixture, *, leaves: bool
+) -> None:
+    """No task, no socket; whose caller is gone has the rest of its ten seconds, whose is there an error with an id."""
+    async with Emulator(faults=[Slow(3, calls="creates")]) as emulator:
+        before = asyncio.all_tasks()
+        kling = emulator.client(limits=Limits(image=3))
+        making = [asyncio.ensure_future(kling.images.generate(prompt="x")) for _ in range(5)]
+        await asyncio.sleep(1)
+        if leaves:
+            for each in making[:3]:
+                each.cancel()
+            await asyncio.sleep(0)
+        await kling.close()
+        ended = await asyncio.gather(*making, return_exceptions=True)
+        mine = asyncio.all_tasks() - before
+
+        expected = [asyncio.CancelledError] * 3 if leaves else [SubmitUnknown] * 3
+        assert [*expected, ClientClosed, ClientClosed] == [type(each) for each in ended]
+        assert [] == [task.get_name() for task in mine if "kling_async" in task.get_name()]
+        ids = {each.external_task_id for each in ended if isinstance(each, SubmitUnknown)}
+        made = {task.external_task_id or "" for task in emulator.tasks.values()}
+        assert made == ids if not leaves else all(each in caplog.text for each in made)
+        assert 3 == len(made)
+
+
+@pytest.mark.looptime
+async def test_a_create_that_is_left_in_the_queue_was_never_sent() -> None:
+    """Nothing to finish, nothing to tell, and the place goes to the next."""
+    told = list[Event]()
+    async with Emulator() as emulator:
+        async with emulator.client(limits=Limits(image=1), on_event=told.append) as kling:
+            await made(kling, 1)
+            first = await kling.images.generate(prompt="x")
+            await left(kling, "wait_for")
+            await made(kling, 2)
+
+            assert first.done
+            assert 3 == len(emulator.tasks) == posts(emulator)
+            assert [] == [event for event in told if isinstance(event, SubmitEnded)]
 
 
 async def made(kling: KlingClient, number: int) -> Any:
