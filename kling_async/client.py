@@ -73,7 +73,7 @@ class _Core:
 
     def __attrs_post_init__(self) -> None:
         pools: tuple[Pool, ...] = get_args(Pool)
-        given = {pool: limit for pool in pools if (limit := getattr(self.limits, pool)) is not None}
+        given: dict[Pool, int] = {pool: limit for pool in pools if (limit := getattr(self.limits, pool)) is not None}
         listeners = Listeners(waits=self._waits, queue=self._queue, learned=self._learned)
         self.ledger = LocalLedger(given, listeners=listeners, chance=self.random)
 

@@ -146,7 +146,7 @@ STEP = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(STEP, min_size=5, max_size=25),
     lost=st.sampled_from([None, "cut", 5002, "silence"]),
@@ -320,7 +320,8 @@ async def test_a_refusal_of_the_account_ends_all_queues_with_one_error(code: int
     """One request and not thirty; and whoever comes later asks anew."""
     limits = Limits(image=1, video=1)
     async with Emulator() as emulator, emulator.client(limits=limits) as kling:
-        holders = [await kling.images.generate(prompt="x"), await kling.videos.text_to_video(prompt="x")]
+        await kling.images.generate(prompt="x")
+        await kling.videos.text_to_video(prompt="x")
         emulator.add(Refuse(code, calls="creates"))
         waiting = [asyncio.ensure_future(pictures(kling)) for _ in range(15)]
         waiting += [asyncio.ensure_future(video(kling)) for _ in range(15)]
@@ -330,7 +331,6 @@ async def test_a_refusal_of_the_account_ends_all_queues_with_one_error(code: int
         assert 30 == len({id(error) for error in errors})
         assert 3 + (code == 1002) == posts(emulator)
         emulator.clear_faults()
-        assert await holders[1]
         assert await video(kling) in emulator.tasks
 
 
