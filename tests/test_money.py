@@ -270,6 +270,38 @@ async def test_closing_in_the_middle_of_creates_leaves_nothing_behind(
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("answer", ["silence", 5000])
+async def test_a_close_that_is_cancelled_leaves_nothing_behind_either(
+    answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is still followed then, be it an answer or a settle window, is given up, and named in the log."""
+    told = list[Event]()
+    async with Emulator(faults=[Refuse(answer, calls="creates")]) as emulator:
+        before = asyncio.all_tasks()
+        kling = emulator.client(on_event=told.append)
+        await left(kling, "cancel") if answer == "silence" else await left_settling(kling)
+        closing = asyncio.ensure_future(kling.close())
+        await asyncio.sleep(1)
+        closing.cancel()
+        await asyncio.wait([closing])
+        await asyncio.sleep(0.1)
+
+        assert kling.closed
+        assert [] == [task.get_name() for task in asyncio.all_tasks() - before if "kling_async" in task.get_name()]
+        (ended,) = [event for event in told if isinstance(event, SubmitEnded)]
+        assert "unknown" == ended.outcome
+        assert ended.external_task_id in caplog.text
+
+
+async def left_settling(kling: KlingClient) -> None:
+    """Leave a create whose outcome is being looked for."""
+    making = asyncio.ensure_future(kling.images.generate(prompt="x"))
+    await asyncio.sleep(5)
+    making.cancel()
+    await asyncio.wait([making])
+
+
+@pytest.mark.looptime
 async def test_a_create_that_is_left_in_the_queue_was_never_sent() -> None:
     """Nothing to finish, nothing to tell, and the place goes to the next."""
     told = list[Event]()

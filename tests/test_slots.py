@@ -220,6 +220,29 @@ async def test_slots_come_free_when_nobody_awaits_their_tasks(limits: Limits, fa
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("limits", [Limits(image=2), Limits()])
+async def test_a_crowd_of_creates_of_which_nobody_awaits_a_task_goes_on(limits: Limits) -> None:
+    """A task that is made while others wait for slots is looked at from the beginning."""
+    async with Emulator(slots={"image": 2}) as emulator, emulator.client(limits=limits) as kling:
+        async with asyncio.timeout(900):
+            await asyncio.gather(*(kling.images.generate(prompt="x") for _ in range(14)))
+
+        assert 14 == len(emulator.tasks)
+        assert {"image": 2} == {pool: slots.used for pool, slots in kling.slots.items() if slots.used}
+
+
+@pytest.mark.looptime
+async def test_nobody_looks_at_tasks_that_nobody_awaits_where_nobody_waits_for_slots() -> None:
+    """Queries are free, but not a habit."""
+    async with Emulator(slots={"image": 2}) as emulator, emulator.client() as kling:
+        await kling.images.generate(prompt="x")
+        await asyncio.sleep(300)
+
+        assert ["POST"] == [request.method for request in emulator.requests]
+        assert 1 == kling.slots["image"].used
+
+
+@pytest.mark.looptime
 async def test_tasks_that_are_attached_hold_slots_and_give_them_back() -> None:
     """As soon as they were seen to be under way; after a restart, say."""
     async with Emulator(slots={"image": 2}) as emulator:
