@@ -9,7 +9,7 @@ import pytest
 
 from kling_async import ApiError, ClientClosed, DuplicateTask, KlingClient, Limits, Polling, Retry, SubmitUnknown
 from kling_async.emulator import Emulator
-from kling_async.emulator.faults import Down, Fault, Hide, Lose, Refuse, RepeatedIds, Slow
+from kling_async.emulator.faults import Bend, Down, Fault, Hide, Lose, Refuse, RepeatedIds, Slow
 from kling_async.events import Event, SubmitEnded
 
 WAYS: list[Any] = [
@@ -77,6 +77,30 @@ async def test_a_create_that_made_nothing_is_sent_again_after_the_settle_window(
         assert [1] == paid(emulator)
         assert 14 <= took <= 14 + 2 * 5 + 2
         assert handle.id == (await handle).id
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("shape", ["array", "null", "no_data", "unknown_status", "no_status"])
+async def test_an_answer_in_another_shape_costs_one_task_too(shape: Any) -> None:
+    """What can be read of it is enough, and what cannot is looked for."""
+    faults = [Bend(shape, calls="creates", first=3), RepeatedIds(), Hide(1)]
+    async with Emulator(faults=faults) as emulator, emulator.client(retry=Retry(settle=2)) as kling:
+        tasks = await asyncio.gather(*(made(kling, at) for at in range(3)))
+
+        assert [1] * 3 == paid(emulator)
+        assert set(emulator.tasks) == {task.id for task in tasks}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("trouble", ["cut", "silence", "html", "unreadable", 503, 5000, 1004, 1302, 1303, 429])
+async def test_a_lost_task_is_found_although_the_questions_for_it_fail(trouble: Any) -> None:
+    """A question that fails is no answer, so that nothing is sent again."""
+    faults = [Lose("cut", first=3), RepeatedIds(), Refuse(trouble, calls=["queries", "lists"], first=9)]
+    async with Emulator(faults=faults) as emulator, emulator.client(timeout=4, retry=Retry(settle=2)) as kling:
+        tasks = await asyncio.gather(*(made(kling, at) for at in range(3)))
+
+        assert [1] * 3 == paid(emulator)
+        assert set(emulator.tasks) == {task.id for task in tasks}
 
 
 @pytest.mark.looptime
