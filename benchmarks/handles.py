@@ -59,9 +59,10 @@ class Vendor:
         self.looks += 1
         return self.tasks[int(handle.id or 0)]
 
-    async def page(self, number: int, size: int, wanted: Container[str]) -> Overview:
+    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None]) -> Overview:
         """Answer with a page, the newest first."""
         del wanted
+        leaving()
         if (number, size) not in self.pages:
             top = len(self.tasks) - (number - 1) * size
             shown = self.tasks[max(0, top - size) : top][::-1]
@@ -89,6 +90,12 @@ class Vendor:
     def eta(self, handle: TaskHandle[Any]) -> float | None:
         """Be the keeper."""
         return self.watcher.eta(handle)
+
+    def running(self, handle: TaskHandle[Any]) -> None:
+        """Be the keeper; slots are not what is measured."""
+
+    def ended(self, handle: TaskHandle[Any]) -> None:
+        """Be the keeper; slots are not what is measured."""
 
     async def refresh(self, handle: TaskHandle[Any]) -> None:
         """Be the keeper."""

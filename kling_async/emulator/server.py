@@ -106,7 +106,7 @@ class Server:
             access_key=settings.access_key,
             secret_key=settings.secret_key,
             api_key=settings.api_key,
-            clock=lambda: settings.clock() + self.script.ahead(clock.now()),
+            clocks=(lambda: settings.clock() + self.script.ahead(clock.now()), self._date),
             expired=self.script.expired,
         )
         self._world = World(
@@ -141,8 +141,12 @@ class Server:
         application.on_response_prepare.append(self._stamp)
         return application
 
+    def _date(self) -> float:
+        """What the vendor's clock says, faults included."""
+        return self._clock.date() + self.script.ahead(self._clock.now())
+
     async def _stamp(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(self._clock.date() + self.script.ahead(self._clock.now()), usegmt=True)
+        response.headers["Date"] = formatdate(self._date(), usegmt=True)
 
     async def _document(self, _: web.Request) -> web.Response:
         return web.json_response(served_document((*TASK_PATHS, *DIRECT_PATHS), self._origin()))

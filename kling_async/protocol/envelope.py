@@ -58,7 +58,9 @@ def unwrap(answer: Answer, mask: Mask) -> Json:
 
 def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: int | None) -> ApiError:
     """The error that a code, or in its absence an HTTP status, stands for."""
-    meaning = CODES.get(code, Meaning(ApiError, "")) if code is not None else _gateway(answer.status)
+    meaning = CODES.get(code) if code is not None else _gateway(answer.status)
+    if meaning is None:  # a code nobody has seen; what a 429 says is clear all the same
+        meaning = GATEWAY[429] if answer.status == 429 else Meaning(ApiError, "")
     message = envelope.get("message")
     text = excerpt(message.encode("utf-8", "replace"), mask) if isinstance(message, str) and message else ""
     if not text:

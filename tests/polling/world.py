@@ -121,8 +121,9 @@ class World:
         _raise_next(self.troubles)
         return ROW.read(self.tasks[name].row(now()))
 
-    async def page(self, number: int, size: int, wanted: Container[str]) -> Overview:
+    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None]) -> Overview:
         """Answer with a page as the vendor would."""
+        leaving()
         self.pages.append((now(), number, size))
         if self.page_after:
             await asyncio.sleep(self.page_after)
@@ -150,6 +151,12 @@ class World:
     def eta(self, handle: TaskHandle[Any]) -> float | None:
         """Be the keeper of the handles."""
         return self.watcher.eta(handle)
+
+    def running(self, handle: TaskHandle[Any]) -> None:
+        """Be the keeper of the handles."""
+
+    def ended(self, handle: TaskHandle[Any]) -> None:
+        """Be the keeper of the handles."""
 
     async def refresh(self, handle: TaskHandle[Any]) -> None:
         """Be the keeper of the handles."""

@@ -23,7 +23,7 @@ async def test_a_create_on_a_kept_connection_that_dies_is_seen_once() -> None:
     async with Vendor(said(row()), Reply(cut=True), said(row())) as vendor, a_client(vendor) as kling:
         await kling.images.generate.get("1")
         with pytest.raises(KlingError):
-            await kling._inside.engine.attempt(CREATE)
+            await kling._inside.core.engine.attempt(CREATE)
 
     assert ["GET", "POST"] == [seen.method for seen in vendor.seen]
 
@@ -66,6 +66,6 @@ async def test_an_answer_of_any_kind_is_the_end_of_a_request(reply: Reply, metho
     async with Vendor(said(row()), reply) as vendor, a_client(vendor) as kling:
         await kling.images.generate.get("1")
         with pytest.raises(KlingError):
-            await (kling.images.generate.get("2") if method == "GET" else kling._inside.engine.attempt(CREATE))
+            await (kling.images.generate.get("2") if method == "GET" else kling._inside.core.engine.attempt(CREATE))
 
     assert 2 == len(vendor.seen)
