@@ -23,7 +23,7 @@ import attrs
 
 from .durations import Durations, Kind, Table
 
-_PRICE: Final = 0.016
+_PRICE: Final = 0.0155
 """What a request costs: seconds of lag, as a part of the median duration."""
 _CHEAPEST: Final = 0.02
 _ROW: Final = 0.003

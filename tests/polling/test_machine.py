@@ -134,6 +134,13 @@ class Polled(RuleBasedStateMachine):
         """The clock goes on, or jumps."""
         self.run(asyncio.sleep(seconds))
 
+    def pass_until(self, over: Callable[[], bool]) -> None:
+        """Half an hour at most."""
+        for _ in range(60):
+            if over():
+                break
+            self.run(asyncio.sleep(30))
+
     @rule(how=st.sampled_from(sorted(ARRANGEMENTS)))
     def arrange(self, how: str) -> None:
         """The list becomes another."""
@@ -207,12 +214,9 @@ class Polled(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             self.loop.close()
             return
-        for _ in range(60):
-            if all(handle.done for handle in self.handles if handle is not self.spoilt):
-                break
-            self.run(asyncio.sleep(30))
+        self.pass_until(lambda: all(handle.done for handle in self.handles if handle is not self.spoilt))
         self.world.refused.clear()
-        self.run(asyncio.sleep(100))
+        self.pass_until(lambda: all(handle.done for handle in self.handles))
         self.run(asyncio.sleep(1))
         for handle in self.handles:
             made = self.world.tasks[str(handle.id)]
