@@ -16,7 +16,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from tenacity import AsyncRetrying, retry_if_result, wait_fixed
@@ -26,7 +26,7 @@ from kling_async.api import Videos
 from kling_async.polling.durations import Durations
 from kling_async.polling.watcher import Watcher
 from kling_async.protocol.call import Json
-from kling_async.protocol.endpoint import Glimpse, Overview
+from kling_async.protocol.endpoint import Glimpse, Overview, Wanted
 
 CYCLE: Final = 5.0
 ROW: Final = Videos.text_to_video
@@ -59,14 +59,14 @@ class Vendor:
         self.looks += 1
         return self.tasks[int(handle.id or 0)]
 
-    async def page(self, number: int, size: int, wanted: Container[str]) -> Overview:
+    async def page(self, number: int, size: int, wanted: Wanted) -> Overview:
         """Answer with a page, the newest first."""
         del wanted
         if (number, size) not in self.pages:
             top = len(self.tasks) - (number - 1) * size
             shown = self.tasks[max(0, top - size) : top][::-1]
             self.pages[number, size] = tuple(
-                Glimpse(at, task.id, task.status, task.created_ms, task.updated_ms, None)
+                Glimpse(at, task.id, None, task.status, task.created_ms, task.updated_ms, None)
                 for at, task in enumerate(shown)
             )
         rows = self.pages[number, size]

@@ -8,7 +8,7 @@ import logging
 import os
 import random
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Container, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +31,7 @@ from .polling.durations import Durations
 from .polling.lookup import find
 from .polling.watcher import Watcher
 from .protocol.call import Call, Json
-from .protocol.endpoint import Overview, TaskSpec
+from .protocol.endpoint import Overview, TaskSpec, Wanted
 from .submitting.submit import new_id, submit
 from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
 from .transport.engine import Engine
@@ -152,7 +152,7 @@ class _Questions:
     async def one(self, handle: TaskHandle[Any], /) -> Task[Any]:
         return await find(self.engine, self.row, handle.id, handle.external_task_id, retry=False)
 
-    async def page(self, number: int, size: int, wanted: Container[str], /) -> Overview:
+    async def page(self, number: int, size: int, wanted: Wanted, /) -> Overview:
         return await self.engine.send(self.row.overview(number, size, wanted), retry=False)
 
     def read(self, data: Json, /) -> Task[Any]:
