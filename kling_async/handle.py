@@ -367,7 +367,7 @@ def _over(listener: Listener) -> bool:
 
 def _late(task: Task[Any], known: Task[Any]) -> bool:
     """Whether a snapshot is from before the one that is known."""
-    if task.status is TaskStatus.SUBMITTED and known.status is TaskStatus.PROCESSING:
+    if task.status is TaskStatus.SUBMITTED and known.status is not TaskStatus.SUBMITTED:
         return True
     return known.updated_ms is not None and task.updated_ms is not None and task.updated_ms < known.updated_ms
 
