@@ -16,7 +16,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from tenacity import AsyncRetrying, retry_if_result, wait_fixed
@@ -26,7 +26,7 @@ from kling_async.api import Videos
 from kling_async.polling.durations import Durations
 from kling_async.polling.watcher import Watcher
 from kling_async.protocol.call import Json
-from kling_async.protocol.endpoint import Glimpse, Overview
+from kling_async.protocol.endpoint import Glimpse, Overview, Wanted
 
 CYCLE: Final = 5.0
 ROW: Final = Videos.text_to_video
@@ -54,12 +54,13 @@ class Vendor:
         }
         return ROW.read(row)
 
-    async def one(self, handle: TaskHandle[Any]) -> Task[Any]:
+    async def one(self, handle: TaskHandle[Any], leaving: Callable[[], None] = lambda: None) -> Task[Any]:
         """Answer for one."""
+        leaving()
         self.looks += 1
         return self.tasks[int(handle.id or 0)]
 
-    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None]) -> Overview:
+    async def page(self, number: int, size: int, wanted: Wanted, leaving: Callable[[], None]) -> Overview:
         """Answer with a page, the newest first."""
         del wanted
         leaving()
@@ -67,7 +68,7 @@ class Vendor:
             top = len(self.tasks) - (number - 1) * size
             shown = self.tasks[max(0, top - size) : top][::-1]
             self.pages[number, size] = tuple(
-                Glimpse(at, task.id, task.status, task.created_ms, task.updated_ms, None)
+                Glimpse(at, task.id, None, task.status, task.created_ms, task.updated_ms, None)
                 for at, task in enumerate(shown)
             )
         rows = self.pages[number, size]

@@ -21,6 +21,7 @@ from kling_async.api import Images
 from kling_async.models import ImageResult
 from kling_async.protocol.call import Answer
 from kling_async.protocol.codec import loads
+from kling_async.protocol.endpoint import Wanted
 from kling_async.protocol.envelope import unwrap
 
 ROUNDS, ROWS, OURS = 40, 500, 100
@@ -91,8 +92,9 @@ def every_row() -> int:
 
 def ours_only() -> int:
     """Our tasks of those rows that somebody waits for."""
-    call = Images.generate.pick(1, ROWS, WANTED)
-    return len(call.read(unwrap(Answer(status=200, body=BODY), str)).tasks)
+    call = Images.generate.overview(1, ROWS, Wanted(WANTED))
+    seen = call.read(unwrap(Answer(status=200, body=BODY), str))
+    return len([Images.generate.read(glimpse.data) for glimpse in seen.wanted])
 
 
 def cpu(read: Callable[[], int], expected: int) -> float:

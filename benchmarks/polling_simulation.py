@@ -182,7 +182,7 @@ def _answer(shop: Shop, debts: Debts[Task], ask: Page[Task] | Single[Task], now:
         shop.cost.requests += 1
         shop.cost.rows += 1
         if ask.item.place is None or ask.item.ends > now:
-            debts.looked(ask, now)
+            debts.looked(ask.item, now)
             return []
         debts.ended(ask.item, ask.item.takes)
         return [ask.item]

@@ -8,7 +8,7 @@ import logging
 import os
 import random
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
 from enum import Enum, auto
 from functools import partial
@@ -34,7 +34,7 @@ from .polling.durations import Durations, Kind
 from .polling.lookup import find
 from .polling.watcher import Watcher
 from .protocol.call import Call, Json
-from .protocol.endpoint import Overview, Pool, TaskSpec
+from .protocol.endpoint import Overview, Pool, TaskSpec, Wanted
 from .submitting.intent import Created, Finished, Intent
 from .submitting.ledger import Held, Hold, Priority, SlotLedger, Slots
 from .submitting.slots import Listeners, LocalLedger
@@ -282,6 +282,18 @@ class _Inside:
         return self.core.attach(row.name, task_id, external)
 
 
+@attrs.frozen(eq=False)
+class _Once:
+    """Sends each call once, and tells when it leaves."""
+
+    engine: Engine
+    leaving: Callable[[], None]
+
+    async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
+        del retry
+        return await self.engine.attempt(call, leaving=self.leaving)
+
+
 async def _there(engine: Engine, row: TaskSpec[..., Any, R], external: str) -> Task[R | None] | None:
     """The task with an external id; None where the vendor knows none. One question, not repeated."""
     try:
@@ -299,10 +311,10 @@ class _Questions:
     engine: Engine
     row: TaskSpec[..., Any, Any]
 
-    async def one(self, handle: TaskHandle[Any], /) -> Task[Any]:
-        return await find(self.engine, self.row, handle.id, handle.external_task_id, retry=False)
+    async def one(self, handle: TaskHandle[Any], leaving: Callable[[], None], /) -> Task[Any]:
+        return await find(_Once(self.engine, leaving), self.row, handle.id, handle.external_task_id)
 
-    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None], /) -> Overview:
+    async def page(self, number: int, size: int, wanted: Wanted, leaving: Callable[[], None], /) -> Overview:
         return await self.engine.attempt(self.row.overview(number, size, wanted), leaving=leaving)
 
     def read(self, data: Json, /) -> Task[Any]:

@@ -388,9 +388,9 @@ def _over(listener: Listener) -> bool:
 
 def _late(task: Task[Any], known: Task[Any]) -> bool:
     """Whether a snapshot is from before the one that is known."""
-    if known.updated_ms and task.updated_ms and task.updated_ms != known.updated_ms:
-        return task.updated_ms < known.updated_ms
-    return task.status is TaskStatus.SUBMITTED and known.status is not TaskStatus.SUBMITTED
+    if task.status is TaskStatus.SUBMITTED and known.status is not TaskStatus.SUBMITTED:
+        return True
+    return known.updated_ms is not None and task.updated_ms is not None and task.updated_ms < known.updated_ms
 
 
 def _check_timeout(timeout: object) -> None:

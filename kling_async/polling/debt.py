@@ -23,7 +23,7 @@ import attrs
 
 from .durations import Durations, Kind, Table
 
-_PRICE: Final = 0.016
+_PRICE: Final = 0.0155
 """What a request costs: seconds of lag, as a part of the median duration."""
 _CHEAPEST: Final = 0.02
 _ROW: Final = 0.003
@@ -42,6 +42,10 @@ _STEP: Final = 1 / 4
 """Shortest pause between two plans, in prices."""
 _GUESS: Final = 100
 """Where in the list a task is looked for of which nothing is known."""
+_REACH: Final = 500_000
+"""Rows that the list goes back."""
+_SEARCHES: Final = 12
+"""The same for tasks of which nothing is known, which are looked for on one page after the other."""
 _MISSES: Final = 3
 """Pages without a task that should be on them after which it is asked for alone."""
 
@@ -80,6 +84,8 @@ class Block(Generic[T]):
     """Nothing is owed before this time."""
     due: bool = False
     """Whether it is to be asked for alone once it has rested, whatever it owes then."""
+    hinted: float = -math.inf
+    """When somebody said that there is news; what was asked before knows nothing of it."""
 
 
 @attrs.frozen(eq=False)
@@ -98,7 +104,6 @@ class Single(Generic[T]):
     """A question for one task."""
 
     item: T
-    block: Block[T]
 
 
 @attrs.frozen
@@ -132,6 +137,8 @@ class Debts(Generic[T]):
         self._blocks: dict[Block[T], None] = {}
         self._open: dict[Kind, Block[T]] = {}
         self._births = array("d")
+        self._outran = 0
+        """Births that are too long ago for any page to reach."""
         self._stretch = 1.0
         """Rows that the list grows by with each task made here; more than one where others make tasks too."""
 
@@ -156,24 +163,37 @@ class Debts(Generic[T]):
         """
         born = max(at, math.nextafter(self._births[-1], math.inf)) if self._births else at
         self._births.append(born)
+        if len(self._births) > 2 * _REACH:
+            del self._births[:_REACH]
+            self._outran += _REACH
         return born
 
-    def add(self, item: T, kind: Kind, born: float, seen: float | None = 0.0, *, like: Block[T] | None = None) -> None:
+    def add(
+        self,
+        item: T,
+        kind: Kind,
+        born: float,
+        seen: float | None = 0.0,
+        *,
+        like: Block[T] | None = None,
+        asked: bool = False,
+    ) -> None:
         """
         Watch a task, last looked at when it was *seen* seconds old; None if it never was.
 
         It stands in the list where a block *like* it stood, else where its birth puts it among those made here.
+        *asked*: a question for it is under way already.
         """
-        made = bisect_left(self._births, born) + 1
+        made = self._outran + bisect_left(self._births, born) + 1
         index = 0
         if like is not None:
             index, made = like.index, like.made
         elif seen is None:
-            index, made = _GUESS, len(self._births)
+            index, made = _GUESS, self._made
         block = self._open.get(kind)
-        if block is None or not self._joins(block, born, seen):
+        if asked or block is None or not self._joins(block, born, seen):
             table = self.durations.table(kind)
-            block = self._open[kind] = Block(kind, table, born, index, made, [], seen, seen or 0.0)
+            block = self._open[kind] = Block(kind, table, born, index, made, [], seen, seen or 0.0, asked=asked)
             self._blocks[block] = None
         block.items.append(item)
         item.place = block
@@ -213,7 +233,7 @@ class Debts(Generic[T]):
             for item in tuple(each.block.items)[: room - len(asks) - len(alone)]:
                 block = self._split(each.block, (item,))
                 block.asked = True
-                alone.append(Single(item, block))
+                alone.append(Single(item))
         self._paid(len(asks) + len(alone))
         least = min((each.price for each in owed), default=1.0) * _STEP
         again = min(firm, max(now + least, guess))  # what a gap or a rest forces waits for no pause
@@ -239,22 +259,29 @@ class Debts(Generic[T]):
                 owed.append(each)
         return owed, again
 
-    def looked(self, ask: Single[T], at: float) -> None:
-        """The task that was asked for is still pending, as of *at*."""
-        ask.block.asked = ask.block.listed = False
-        if ask.item.place is ask.block:
-            self._seen(ask.block, at, at)
+    def looked(self, item: T, at: float) -> None:
+        """A task that was asked for is still pending, as of *at*."""
+        block = self._split(item.place, (item,))
+        block.asked = block.listed = False
+        self._seen(block, at, at)
 
-    def failed(self, ask: Page[T] | Single[T], *, until: float = 0.0) -> None:
-        """
-        No answer came: what was asked for owes what it owed.
+    def failed(self, ask: Page[T] | Single[T]) -> None:
+        """No answer came: what was asked for owes what it owed."""
+        if isinstance(ask, Page):
+            for block in ask.blocks:
+                block.asked = False
+        elif self.has(ask.item):
+            self._split(ask.item.place, (ask.item,)).asked = False
 
-        With *until* it is asked for alone again, at that time.
-        """
-        for block in ask.blocks if isinstance(ask, Page) else (ask.block,):
-            block.asked = False
-            if until:
-                block.rest, block.due = until, True
+    def unasked(self, ask: Page[T] | Single[T]) -> None:
+        """A question was not asked after all."""
+        self._paid(-1)
+        self.failed(ask)
+
+    def rest(self, item: T, until: float) -> None:
+        """Ask for a task alone, at that time and not before."""
+        block = self._split(item.place, (item,))
+        block.rest, block.due = until, True
 
     def nothing_before(self, item: T) -> float:
         """The time before which a task need not be thought of."""
@@ -268,10 +295,10 @@ class Debts(Generic[T]):
         )
         return min(deadline, block.born + max(block.seen + self._price(block.table), block.table.first))
 
-    def hasten(self, item: T) -> None:
+    def hasten(self, item: T, now: float) -> None:
         """Ask for a task as soon as may be: somebody knows that there is news."""
-        block = self._split(item.place, (item,))
-        block.rest, block.due = 0.0, True
+        self.rest(item, 0.0)
+        item.place.hinted = now
 
     def distrust(self, lag: float) -> None:
         """Lists were found to tell how things stood so many seconds ago: what was seen in one was seen before that."""
@@ -302,7 +329,7 @@ class Debts(Generic[T]):
                 late = at - block.born > block.table.late
                 self._seen(seen, at, _BEFORE if late else min(at, known))
                 seen.listed, seen.misses = True, 0
-                index = found[here[0]]  # the oldest
+                index = max(found[item] for item in here)
                 rows += len(here) * (index - seen.index)
                 made += len(here) * (ask.made - seen.made)
                 seen.index, seen.made = index, ask.made
@@ -312,7 +339,7 @@ class Debts(Generic[T]):
             self._stretch = min(_CROWD, max(1.0, (self._stretch + rows / made) / 2))
         for block in missing:
             block.misses += 1
-            block.due = at - block.born < _YOUNG  # the list may not have it yet
+            block.due = block.seen is not None and at - block.born < _YOUNG  # the list may not have it yet
             below = ask.number * ask.size + ask.size // 4
             block.index, block.made = max(self._position(block, ask.made), below), ask.made
 
@@ -320,6 +347,11 @@ class Debts(Generic[T]):
         """Seconds that a watched task goes on for, in one half of all cases."""
         block: Block[T] = item.place
         return block.table.left(max(0.0, now - block.born))
+
+    @property
+    def _made(self) -> int:
+        """How many tasks were made."""
+        return self._outran + len(self._births)
 
     def _position(self, block: Block[T], made: int) -> int:
         """How many rows should stand above the oldest of a block."""
@@ -359,7 +391,8 @@ class Debts(Generic[T]):
             block.seen = age
         elif block.seen is None:
             block.seen = age
-        block.rest, block.due = 0.0, False
+        if at >= block.hinted:
+            block.rest, block.due = 0.0, False
 
     def _price(self, table: Table) -> float:
         return max(_CHEAPEST, _PRICE * table.median) * self._dear * (0.25 if self.hurry else 1.0)
@@ -382,7 +415,8 @@ class Debts(Generic[T]):
         table, seen = block.table, block.seen
         price = self._price(table)
         if seen is None or block.due:
-            return _Owed(block, 1.0, 0.0, 0.0, price, 1.0, now, alone=block.due or block.misses >= _MISSES)
+            misses = _MISSES if seen is not None else _SEARCHES
+            return _Owed(block, 1.0, 0.0, 0.0, price, 1.0, now, alone=block.due or block.misses >= misses)
         gap, proof, alone = self._gap(table, seen), self._proof(table), block.misses >= _MISSES
         deadline = block.born + min(seen + gap, block.sure + proof)
         if self.called_back:
@@ -404,7 +438,7 @@ class Debts(Generic[T]):
 
     def _pages(self, owed: list[_Owed[T]], now: float, asks: list[Page[T]], most: int) -> float:
         """Add the pages that pay for themselves; returns when, at the present growth, the first one will."""
-        made = len(self._births)
+        made = self._made
         # Where a gap forces a request, a page is worth more: it also keeps the gaps of all others from running out.
         forced = any(each.deadline <= now and not each.alone for each in owed)
         on_list = [
@@ -429,6 +463,8 @@ class Debts(Generic[T]):
         if chosen:
             last = on_list[chosen - 1].position
             size = min(_PAGE, max(last + 1 + _MARGIN + last // 50, 0 if self.durations.known else _HISTORY))
+            if any(each.owed.block.seen is None for each in on_list[:chosen]):
+                size = _PAGE  # where they stand is a guess
             asks.append(self._page(1, size, on_list[:chosen], made))
         for number, behind in groupby(on_list, key=lambda listed: listed.position // _PAGE + 1):
             there = list(behind)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..errors import NotFound, TaskNotFound
+from ..errors import NotFound, ResponseError, TaskNotFound
+from ..wording import shown
 
 if TYPE_CHECKING:
     from ..models import Task
@@ -32,7 +33,10 @@ async def find(
     their newest 2,000 tasks are searched.
     """
     try:
-        return await sender.send(row.query(task_id or external_task_id or ""), retry=retry)
+        task = await sender.send(row.query(task_id or external_task_id or ""), retry=retry)
+        if task_id and task.id != task_id:  # which may be the external id of another
+            raise ResponseError(f"asked for task {shown(task_id)}, the vendor told of {shown(task.id)}")
+        return task
     except TaskNotFound as error:
         missing = error
     except NotFound as error:
@@ -44,10 +48,9 @@ async def find(
         )
     if external_task_id and not task_id and not row.query_by_external_id:
         for number in range(1, _PAGES + 1):
-            found, rows = await sender.send(row.pick(number, _SIZE, (external_task_id,)), retry=retry)
-            for task in found:
-                if task.external_task_id == external_task_id:
-                    return task
+            found, rows = await sender.send(row.pick(number, _SIZE, external_task_id), retry=retry)
+            if found:
+                return found[0]
             if rows < _SIZE:
                 break
     raise missing

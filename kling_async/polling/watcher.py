@@ -14,17 +14,27 @@ import itertools
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Container
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
-from ..errors import ABOUT_ALL, ClientClosed, ConnectionFailed, KlingError, ResponseError, TaskLost, TaskNotFound
+from ..errors import (
+    ABOUT_ALL,
+    ClientClosed,
+    ConnectionFailed,
+    KlingError,
+    RateLimited,
+    RequestTimeout,
+    ResponseError,
+    TaskLost,
+    TaskNotFound,
+)
 from ..handle import TaskHandle
 from ..models import Task, TaskStatus
 from ..options import Polling
 from ..protocol.call import Json
-from ..protocol.endpoint import Overview, status_word
+from ..protocol.endpoint import Overview, Wanted, status_word
 from ..transport.engine import asked_pause, may_pass
 from .debt import Block, Debts, Page, Plan, Single
 from .durations import Durations
@@ -37,11 +47,11 @@ Handle: TypeAlias = TaskHandle[Any]
 class Vendor(Protocol):
     """Asks once, without repeating."""
 
-    async def one(self, handle: Handle, /) -> Task[Any]:
-        """The task of a handle."""
+    async def one(self, handle: Handle, leaving: Callable[[], None], /) -> Task[Any]:
+        """The task of a handle; *leaving* is called when the question goes."""
         ...
 
-    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None], /) -> Overview:
+    async def page(self, number: int, size: int, wanted: Wanted, leaving: Callable[[], None], /) -> Overview:
         """What a page of the list tells about the tasks that are wanted; *leaving* is called when the question goes."""
         ...
 
@@ -51,25 +61,31 @@ class Vendor(Protocol):
 
 
 _AT_ONCE, _PAGES_AT_ONCE = 16, 4
-"""Questions under way at most."""
+"""Questions under way at most; four times as many single ones where there are no lists."""
 _AHEAD: Final = 64
 """Questions planned at most."""
 _LONGEST_PAUSE: Final = 30.0
 _LONGEST_MISS: Final = 8.0
 _NONSENSE: Final = 5
 """Unreadable answers in a row after which one task's waiters are told."""
-_PAGE_LIMIT: Final = 20.0
-"""Seconds for a page, all of whose tasks wait for it; a single query has the client's time-out."""
+_ANSWER: Final = 20.0
+"""Seconds for an answer; twice as many for each time in a row in which a task's own query got none."""
 _TROUBLES: Final = 2
-"""Pages in a row that fail as anything may fail, after which lists are left alone."""
-_SUSPENDED: Final = 600.0
-"""Seconds for which lists are left alone; twice as long each time."""
+"""Pages in a row that fail while a single query succeeds, after which lists are left alone."""
+_SUSPENDED, _REFUSED = 60.0, 600.0
+"""Seconds for which lists are left alone, for what may pass and for what is said to be wrong; twice each time."""
+_REST, _LONGEST_REST = 30.0, 600.0
+"""Seconds after which a task is asked for again of which its waiters were told that there is no answer."""
 _FORGOTTEN: Final = 6 * 3600.0
 """Seconds after which a task that nobody waits for is taken to have ended."""
 _OLDEST: Final = 8
+_MOMENTS: Final = 64
+"""Answers by which the vendor's clock is known; more would make it long until a clock that is set anew is believed."""
 _NEVER: Final = float("inf")
 _INSTANT: Final = 1e-3
 """Seconds by which a timer may be early."""
+_LONGEST_AGO: Final = 600.0
+"""Seconds before it was first seen in which a task may have been made, beyond the time it was watched for."""
 _MARGIN: Final = 1.0
 """Seconds by which a list may be late."""
 
@@ -78,12 +94,26 @@ _MARGIN: Final = 1.0
 class _Trouble:
     """What went wrong with one task."""
 
-    missed_since: float | None = None
+    missed_at: float | None = None
+    """When the vendor last denied it."""
+    missing: float = 0.0
+    """Seconds of denial, without those of which nothing was heard."""
     misses: int = 0
     failures: int = 0
     """Queries in a row without an answer that could be used."""
+    refusals: int = 0
+    """How often its waiters were told that there will be no answer, while others wait for its slots."""
     nonsense: int = 0
     """How many of them had one that could not be read."""
+
+
+@attrs.frozen
+class _Left:
+    """What is known of a handle that nobody waits for any more, should somebody come back."""
+
+    seen: float | None
+    rest: float
+    trouble: _Trouble | None
 
 
 class Watcher:
@@ -101,19 +131,29 @@ class Watcher:
         )
         self.debts.lists = polling.list_pages
         self._known: dict[str, Handle] = {}
-        """Handles that are watched, or hold slots, by either id; the oldest first."""
+        """Handles that are watched, or hold slots; the oldest first."""
+        self._known_as: dict[str, Handle] = {}
+        """By external id, as long as their own is not known."""
+        self._named: dict[Handle, str] = {}
+        """By which external id; the vendor may write it in another way."""
         self._troubles: dict[Handle, _Trouble] = {}
-        self._questions: set[asyncio.Task[None]] = set()
+        self._questions: dict[asyncio.Task[None], Page[Handle] | Single[Handle]] = {}
+        self._asking: dict[Handle, asyncio.Task[None]] = {}
+        """The single questions under way, by whom they are about."""
         self._queue: deque[Page[Handle] | Single[Handle]] = deque()
         """What was planned and is not asked yet; planning costs more than asking where there are many."""
         self._pages = 0
         self._page_troubles = 0
+        self._suspect = False
+        """Whether the last page failed, and no single query has shown yet whether that is the list's fault."""
         self._suspensions = 0
         self._lists_again = 0.0
         self._learned_ms = 0
         """The latest end among those of other people's tasks that the durations know of."""
-        self._ahead: float | None = None
-        """How far the vendor's clock is ahead of the loop's, at least."""
+        self._moments: deque[float] = deque(maxlen=_MOMENTS)
+        """How far the vendor's clock is ahead of the loop's, at least, by the latest answers."""
+        self._honest = True
+        """Whether `updated_at` tells when tasks end, as far as was seen."""
         self._unknown_words = set[str]()
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -173,12 +213,14 @@ class Watcher:
         loop = asyncio.get_running_loop()
         if handle.born is None and handle.latest is not None:
             handle.born = self._born(handle.latest, loop.time())
-        name = handle.id or handle.external_task_id or ""
-        if (known := self._known.get(name)) is not None and handle.hold is None:
-            handle.hold, known.hold = known.hold, None  # of two handles of a task the one that is looked at has them
-        self._known[name] = handle
-        seen = None if handle.born is None else handle.place or 0.0
-        self.debts.add(handle, handle.kind, loop.time() if handle.born is None else handle.born, seen)
+        self._know(handle)
+        left: _Left | None = handle.place
+        seen = None if handle.born is None else (left.seen if left else None) or 0.0
+        born = loop.time() if handle.born is None else handle.born
+        self.debts.add(handle, handle.kind, born, seen, asked=handle in self._asking)
+        if left is not None and left.trouble is not None:
+            self._troubles[handle] = left.trouble
+            self.debts.rest(handle, left.rest)
         if self._task is None or self._task.done():
             self._wake, self._again = asyncio.Event(), None
             self._task = loop.create_task(self._run(self._wake), name=f"kling_async watcher of {self._name}")
@@ -189,21 +231,27 @@ class Watcher:
         """Follow a handle no longer, unless somebody waits for the slots that it holds."""
         if not self.debts.has(handle) or (self.debts.hurry and handle.hold is not None):
             return
-        handle.place = self._remove(handle).seen
+        trouble = self._troubles.get(handle)
+        block = self._remove(handle)
+        handle.place = _Left(block.seen, block.rest, trouble) if block.seen or trouble else None
         if not self.debts and self._wake is not None:
             self._wake.set()
 
     def hint(self, handle: Handle) -> None:
         """Ask for a task now, because somebody says that it has ended."""
         if self.debts.has(handle) and self._wake is not None:
-            self.debts.hasten(handle)
+            self.debts.hasten(handle, asyncio.get_running_loop().time())
             self._wake.set()
 
     def eta(self, handle: Handle) -> float | None:
         """Seconds that a task goes on for in half of all cases."""
         if handle.born is None or (self.debts.curious and not self.debts.durations.known):
             return None
-        return self.debts.durations.table(handle.kind).left(asyncio.get_running_loop().time() - handle.born)
+        try:
+            now = asyncio.get_running_loop().time()
+        except RuntimeError:  # asked where no time goes by
+            return None
+        return self.debts.durations.table(handle.kind).left(now - handle.born)
 
     async def close(self, error: KlingError) -> None:
         """End at once: every waiter gets *error*, nothing stays behind."""
@@ -235,9 +283,16 @@ class Watcher:
             self._fail(handle, error)
 
     def _fail(self, handle: Handle, error: Exception) -> None:
-        if self.debts.has(handle):
+        if not self.debts.has(handle):
+            return
+        if not self.debts.hurry or handle.hold is None or isinstance(error, TaskLost | ClientClosed):
             self._remove(handle)
-            handle.fail(error)
+        else:  # whoever waits for its slots needs to know when it ends, and what fails today may be mended tomorrow
+            trouble = self._troubles.setdefault(handle, _Trouble())
+            trouble.refusals += 1
+            pause = min(_LONGEST_REST, _REST * 2.0 ** (trouble.refusals - 1))
+            self.debts.rest(handle, asyncio.get_running_loop().time() + pause)
+        handle.fail(error)
 
     def _remove(self, handle: Handle) -> Block[Handle]:
         self._forget(handle)
@@ -247,9 +302,20 @@ class Watcher:
         self._troubles.pop(handle, None)
         if handle.hold is not None:
             return
-        for key in (handle.id, handle.external_task_id):
-            if key is not None and self._known.get(key) is handle:
-                del self._known[key]
+        if handle.id is not None and self._known.get(handle.id) is handle:
+            del self._known[handle.id]
+        if (name := self._named.pop(handle, None)) is not None and self._known_as.get(name) is handle:
+            del self._known_as[name]
+
+    def _know(self, handle: Handle) -> None:
+        """Recognise the rows of a handle's task."""
+        if handle.id is not None:
+            if (known := self._known.get(handle.id)) is not None and handle.hold is None:
+                handle.hold, known.hold = known.hold, None  # of two handles of a task the latest has its slots
+            self._known[handle.id] = handle
+        elif handle.external_task_id is not None:
+            self._known_as[handle.external_task_id] = handle
+            self._named[handle] = handle.external_task_id
 
     def _mind(self, handle: Handle) -> None:
         """Think again in time for a task that the last plan did not know of."""
@@ -258,125 +324,159 @@ class Watcher:
 
     def _start_questions(self, now: float) -> float | None:
         """Ask what is due, as far as there is room; returns when to look again, None for "when woken"."""
-        if now < self._resume:
+        if now < self._resume - _INSTANT:
             return self._resume
         if self._lists_again and now >= self._lists_again:
             self.debts.lists, self._lists_again = True, 0.0
         self._ask_queued()
-        room = (1 if self._failures else _AT_ONCE) - len(self._questions)
-        if room <= 0 or self._queue:
+        if self._room <= 0 or self._queue:
             return None
         # After a page that failed, a single query probes: if it gets an answer, it is the list that is ill.
-        ill = self._failures and self._page_troubles
-        plan: Plan[Handle] = self.debts.plan(now, room=1 if self._failures else _AHEAD, pages=0 if ill else _AHEAD)
+        ill = self._failures and self._suspect
+        ahead = 1 if self._failures else max(_AHEAD, self._room)
+        plan: Plan[Handle] = self.debts.plan(now, room=ahead, pages=0 if ill else ahead)
         self._queue.extend((*plan.pages, *plan.singles))
         self._ask_queued()
         return plan.again
 
+    @property
+    def _room(self) -> int:
+        """Questions that may be asked now."""
+        most = _AT_ONCE if self.debts.lists else 4 * _AT_ONCE
+        return (1 if self._failures else most) - len(self._questions)
+
     def _ask_queued(self) -> None:
-        room = (1 if self._failures else _AT_ONCE) - len(self._questions)
-        while self._queue and room > 0:
+        while self._queue and self._room > 0:
             ask = self._queue[0]
             if isinstance(ask, Page):
                 if self._pages >= _PAGES_AT_ONCE:
                     return
                 self._pages += 1
-                self._start(self._turn(ask), "page")
-            elif ask.item.place is ask.block:
-                self._start(self._ask(ask), "query")
-            room -= 1
+                self._start(ask, self._turn(ask), "page")
+            elif self.debts.has(ask.item) and ask.item not in self._asking:
+                self._asking[ask.item] = self._start(ask, self._ask(ask), "query")
             self._queue.popleft()
 
     def _unask(self) -> None:
         """Forget what was planned: it owes what it owed."""
         while self._queue:
-            self.debts.failed(self._queue.popleft())
+            self.debts.unasked(self._queue.popleft())
 
-    def _start(self, asking: Any, what: str) -> None:
+    def _start(
+        self, ask: Page[Handle] | Single[Handle], asking: Coroutine[Any, Any, None], what: str
+    ) -> asyncio.Task[None]:
         question = asyncio.create_task(asking, name=f"kling_async {what} of {self._name}")
-        self._questions.add(question)
+        self._questions[question] = ask
         question.add_done_callback(self._answered)
+        return question
 
     def _answered(self, question: asyncio.Task[None]) -> None:
-        self._questions.discard(question)
+        ask = self._questions.pop(question)
+        if isinstance(ask, Page):
+            self._pages -= 1
+        elif self._asking.get(ask.item) is question:
+            del self._asking[ask.item]
+        if question.cancelled():  # perhaps before its first step
+            self.debts.failed(ask)
+        elif (mistake := question.exception()) is not None:  # of ours; nobody is to wait for what will not come
+            self._abandon(mistake if isinstance(mistake, Exception) else ClientClosed("a query was ended"))
         if self._wake is not None:
             self._wake.set()
 
     # One task.
 
-    async def _ask(self, single: Single[Handle]) -> None:
-        handle, since, at = single.item, self._resume, asyncio.get_running_loop().time()
+    async def _ask(self, ask: Single[Handle]) -> None:
+        handle, loop = ask.item, asyncio.get_running_loop()
+        since, at = self._resume, loop.time()
+        trouble = self._troubles.get(handle)
+        patience = _ANSWER * 2 ** (trouble.failures if trouble else 0)
+        limit = asyncio.timeout(None)  # which does not count the wait for a turn
         try:
-            task = await self._vendor.one(handle)
+            try:
+                async with limit:
+                    task = await self._vendor.one(handle, lambda: limit.reschedule(loop.time() + patience))
+            finally:
+                self._asking.pop(handle, None)  # whoever comes back from now on is to be asked for anew
         except asyncio.CancelledError:
-            self.debts.failed(single)
             if (current := asyncio.current_task()) is not None and current.cancelling():
                 self._fail(handle, ClientClosed("the query was cancelled"))
                 raise
             # Not this task was cancelled, but something it waited for: a provider of keys, say.
-            self._failed(single, ConnectionFailed("something that the query waited for was cancelled"), since)
+            self._failed(ask, ConnectionFailed("something that the query waited for was cancelled"), since)
         except TaskNotFound:
             self._failures = 0
-            self._missed(single)
+            self._missed(ask)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait, not to this task
-            self._failed(single, error, since)
+            self._failed(ask, RequestTimeout("no answer in time") if limit.expired() else error, since)
         else:
-            self._failures = 0
-            self._clock(task.updated_ms, asyncio.get_running_loop().time())
+            self._succeeded()
+            self._clock(task.updated_ms, loop.time())
             self._troubles.pop(handle, None)
             if not self.debts.has(handle):  # nobody waits any more, but the news are news
                 handle.push(task)
                 return
-            if not task.status.final and handle.place is single.block:
-                self.debts.looked(single, at)
+            if not task.status.final:
+                self.debts.looked(handle, at)
                 self._locate(handle, task, at)
             self._push(handle, task)
             if self.debts.has(handle):
                 self._mind(handle)
 
-    def _missed(self, single: Single[Handle]) -> None:
-        """The vendor says there is no such task: perhaps not yet, perhaps for good."""
-        handle, now = single.item, asyncio.get_running_loop().time()
-        if handle.place is not single.block:
-            self.debts.failed(single)
-            return
-        trouble = self._troubles.setdefault(handle, _Trouble())
-        if trouble.missed_since is None:
-            trouble.missed_since = now
-        missing = now - trouble.missed_since
-        if missing < self._polling.patience - _INSTANT:
-            pause = min(_LONGEST_MISS, 2.0**trouble.misses, self._polling.patience - missing)
-            trouble.misses += 1
-            self.debts.failed(single, until=now + pause)
-            return
-        log.error("task %s is lost: the vendor has not known it for %.0f s", handle.ref.to_json(), missing)
-        self._fail(handle, TaskLost(handle.ref, seconds=missing))
+    def _succeeded(self) -> None:
+        """The vendor answers for single tasks; if a page before failed, it is the list that is ill."""
+        self._failures = 0
+        if self._suspect:
+            self._suspect = False
+            self._page_troubles += 1
+            if self._page_troubles >= _TROUBLES:
+                self._suspend("pages fail where single queries succeed", _SUSPENDED)
 
-    def _failed(self, single: Single[Handle], error: Exception, since: float) -> None:
-        handle = single.item
+    def _missed(self, ask: Single[Handle]) -> None:
+        """The vendor says there is no such task: perhaps not yet, perhaps for good."""
+        handle = ask.item
+        self.debts.failed(ask)
+        if not self.debts.has(handle):
+            return
+        now, patience = asyncio.get_running_loop().time(), self._polling.patience
+        trouble = self._troubles.setdefault(handle, _Trouble())
+        if trouble.missed_at is not None:
+            trouble.missing += min(now - trouble.missed_at, 2 * _LONGEST_MISS)
+        trouble.missed_at = now
+        if trouble.missing < patience - _INSTANT:
+            pause = min(_LONGEST_MISS, 2.0**trouble.misses, patience - trouble.missing)
+            trouble.misses += 1
+            self.debts.rest(handle, now + pause)
+            return
+        log.error("task %s is lost: the vendor has not known it for %.0f s", handle.ref.to_json(), trouble.missing)
+        self._fail(handle, TaskLost(handle.ref, seconds=trouble.missing))
+
+    def _failed(self, ask: Single[Handle], error: Exception, since: float) -> None:
+        handle, self._suspect = ask.item, False
+        self.debts.failed(ask)
         watched = self.debts.has(handle)
         trouble = self._troubles.setdefault(handle, _Trouble()) if watched else _Trouble()
         trouble.failures += 1
         trouble.nonsense = trouble.nonsense + 1 if isinstance(error, ResponseError) else 0
         if not may_pass(error) or trouble.nonsense >= _NONSENSE:
-            self.debts.failed(single)
             # Of a refusal that is about the account, the others would hear the same.
             for each in tuple(self.debts) if isinstance(error, ABOUT_ALL) else (handle,):
                 self._fail(each, error)
             return
         self._pause(error, since)
-        # A second failure may be the task's own: others probe before it, or one bad task would hold up all of them.
-        rest = min(_LONGEST_PAUSE, 2.0**trouble.failures) if trouble.failures > 1 else 0.0
-        self.debts.failed(single, until=self._resume + rest)
+        if watched:
+            # The failure may be the task's own: others probe before it, or one bad task would hold up all of them.
+            pause = min(_LONGEST_PAUSE, 2.0 ** (trouble.failures - 1))
+            self.debts.rest(handle, max(self._resume, asyncio.get_running_loop().time() + pause))
 
     def _pause(self, error: Exception, since: float) -> None:
+        now, asked = asyncio.get_running_loop().time(), asked_pause(error) or 0.0
         if since != self._resume:  # others asked at the same time, and the pause for this trouble is set
+            self._resume = max(self._resume, now + asked if asked else 0.0)
             return
-        pause = self._random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 2.0**self._failures)
-        pause = max(pause, asked_pause(error) or 0.0)
+        pause = max(asked, self._random.uniform(0.5, 1.0) * min(_LONGEST_PAUSE, 2.0**self._failures))
         self._failures += 1
         self._unask()
-        self._resume = asyncio.get_running_loop().time() + pause
+        self._resume = max(self._resume, now + pause)
         log.info("a query of %s failed (%s), going on in %.1f s", self._name, error, pause)
 
     # A page of the list.
@@ -388,11 +488,11 @@ class Watcher:
             async with asyncio.timeout(None) as limit:  # which does not count the wait for a turn
 
                 def leaving() -> None:
-                    limit.reschedule(loop.time() + _PAGE_LIMIT)
+                    limit.reschedule(loop.time() + _ANSWER)
 
-                overview = await self._vendor.page(page.number, page.size, self._known, leaving)
+                wanted = Wanted(self._known, self._known_as)
+                overview = await self._vendor.page(page.number, page.size, wanted, leaving)
         except asyncio.CancelledError:
-            self.debts.failed(page)
             if (current := asyncio.current_task()) is not None and current.cancelling():
                 raise
             self._page_failed(page, ConnectionFailed("something that the query waited for was cancelled"), since)
@@ -402,51 +502,53 @@ class Watcher:
             self._page_failed(page, error, since)
         else:
             self._failures = self._page_troubles = 0
+            self._suspect = False
             self._read(page, overview, at)
-        finally:
-            self._pages -= 1
 
     def _page_failed(self, page: Page[Handle], error: Exception, since: float) -> None:
         """No page fails a handle: where all is refused, the next single query will hear it."""
         self.debts.failed(page)
-        self._page_troubles += 1
-        passing = (may_pass(error) and not isinstance(error, ResponseError)) or isinstance(error, TimeoutError)
-        if not passing or self._page_troubles >= _TROUBLES:
-            self._suspend(f"{type(error).__name__}: {error}")
-        if passing:
+        if isinstance(error, RateLimited):
             self._pause(error, since)
+        elif (may_pass(error) and not isinstance(error, ResponseError)) or isinstance(error, TimeoutError):
+            self._suspect = True
+            self._pause(error, since)
+        else:
+            self._suspend(f"{type(error).__name__}: {error}", _REFUSED)
 
-    def _suspend(self, why: str) -> None:
+    def _suspend(self, why: str, seconds: float) -> None:
         now = asyncio.get_running_loop().time()
         if not self.debts.lists:
             return
-        self._lists_again = now + _SUSPENDED * 2**self._suspensions
+        self._lists_again = now + seconds * 2**self._suspensions
         self._suspensions += 1
-        self._page_troubles = 0
+        self._page_troubles, self._suspect = 0, False
         self._unask()
         self.debts.lists = False
         log.warning("tasks of %s are asked for one by one for %.0f s: %s", self._name, self._lists_again - now, why)
 
     def _read(self, page: Page[Handle], overview: Overview, at: float) -> None:
         for ended_ms, duration in overview.ended:
-            if ended_ms > self._learned_ms:
+            if ended_ms > self._learned_ms and self._honest:
                 self.debts.durations.ended((), 0.0, duration)
         self._learned_ms = max(self._learned_ms, *(ended_ms for ended_ms, _ in overview.ended), 0)
         # A list may be a copy. It is as new as the latest thing it tells of, by the clock that creates and single
         # queries have shown; what it says to be pending was so then, and perhaps not any more.
-        known = (
-            -_NEVER if self._ahead is None or overview.latest_ms is None else overview.latest_ms / 1000 - self._ahead
-        )
+        known = -_NEVER
+        if self._moments and overview.latest_ms is not None:
+            known = overview.latest_ms / 1000 - max(self._moments)
         found = dict[Handle, int]()
-        above, known_as, has = (page.number - 1) * page.size, self._known, self.debts.has
-        for row, key, status, _, updated_ms, data in overview.wanted:
-            handle = known_as.get(key)  # None if it ended, or was left, while the page was on its way
-            if handle is None:
+        above, known_by, troubles, has = (page.number - 1) * page.size, self._known, self._troubles, self.debts.has
+        for row, task_id, external, status, _, updated_ms, data in overview.wanted:
+            handle = known_by.get(task_id) if external is None else self._known_as.get(external)
+            if handle is None:  # it ended, or was left, while the page was on its way
                 continue
             latest = handle.latest
             same = latest is not None and status is latest.status and updated_ms == latest.updated_ms
             if (same or self._told(handle, data, at)) and has(handle):
                 found[handle] = above + row
+                if (trouble := troubles.get(handle)) is not None:  # the vendor knows it
+                    trouble.missed_at, trouble.missing, trouble.misses = None, 0.0, 0
         self.debts.read(page, found, at, known)
         if not overview.ordered and self.debts.lists:
             log.warning(
@@ -462,7 +564,11 @@ class Watcher:
         except ResponseError as error:
             log.info("a row of the list of %s cannot be read (%s); the task is asked for alone", self._name, error)
             return False
-        self._troubles.pop(handle, None)
+        if task.status is TaskStatus.SUCCEED and task.result == type(task.result)():
+            # Lists may leave out what was made. The end is no news to wait for, but it is the task itself that tells.
+            if self.debts.has(handle):
+                self.debts.hasten(handle, asyncio.get_running_loop().time())
+            return False
         if not task.status.final:
             self._locate(handle, task, at)
         self._push(handle, task)
@@ -475,24 +581,40 @@ class Watcher:
             self._unknown_words.add(word)
             log.warning("%s has tasks in a status that is not known here, %s; they count as pending", self._name, word)
         if not task.status.final:
-            self._known.setdefault(task.id, handle)  # where it was known by its external id
             handle.push(task)
+            self._know(handle)  # where it was known by its external id only
             return
         if not self.debts.has(handle):  # nobody waits, but its slots are free now
             handle.push(task)
             return
-        duration = None
-        if task.created_ms is not None and task.updated_ms is not None and task.updated_ms > task.created_ms:
-            duration = (task.updated_ms - task.created_ms) / 1000
-        block = self.debts.ended(handle, duration)
+        block: Block[Handle] = handle.place
+        duration, late = self._duration(handle, task), 0.0
+        if block.listed and self._honest and duration is not None and block.seen is not None:
+            late = block.born + block.seen - duration - (block.born if handle.born is None else handle.born)
+        self.debts.ended(handle, duration if late <= _MARGIN else None)  # what the list said of it may be wrong too
         self._forget(handle)
         handle.push(task)
-        if duration is None or block.seen is None or handle.born is None:
-            return
-        late = block.born + block.seen - (handle.born + duration)
-        if block.listed and late > _MARGIN and self.debts.lists:
+        if late > _MARGIN and self.debts.lists:
             self.debts.distrust(late)
-            self._suspend(f"the list told of a task as pending {late:.1f} s after its end")
+            self._suspend(f"the list told of a task as pending {late:.1f} s after its end", _REFUSED)
+
+    def _duration(self, handle: Handle, task: Task[Any]) -> float | None:
+        """How long a task took: as the vendor tells it where that can be true, else as it was seen."""
+        told = None
+        if task.created_ms is not None and task.updated_ms is not None and task.updated_ms > task.created_ms:
+            told = (task.updated_ms - task.created_ms) / 1000
+        if handle.born is None or told is None:
+            return told
+        least: float = handle.place.sure
+        most = asyncio.get_running_loop().time() - handle.born
+        if told > 2 * most + _LONGEST_AGO:
+            return None
+        if least - _MARGIN <= told and self._honest:
+            return told  # more than was seen, perhaps: the age of a task that was made elsewhere is a guess
+        if self._honest:
+            self._honest = False
+            log.warning("updated_at does not tell when tasks of %s end; their durations are taken as seen", self._name)
+        return (least + most) / 2
 
     def _locate(self, handle: Handle, task: Task[Any], at: float) -> None:
         """Find out how old a task is that was made elsewhere, now that it was seen."""
@@ -506,10 +628,9 @@ class Watcher:
         # No local clock is compared with the vendor's: its own moments tell how late it is there, at least.
         if task.created_ms is None:
             return now
-        ahead = max((task.updated_ms or task.created_ms) / 1000 - now, -_NEVER if self._ahead is None else self._ahead)
+        ahead = max((task.updated_ms or task.created_ms) / 1000 - now, *self._moments, -_NEVER)
         return task.created_ms / 1000 - ahead
 
     def _clock(self, moment_ms: int | None, now: float) -> None:
         if moment_ms is not None:
-            ahead = moment_ms / 1000 - now
-            self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
+            self._moments.append(moment_ms / 1000 - now)

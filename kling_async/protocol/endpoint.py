@@ -103,12 +103,21 @@ class Glimpse(NamedTuple):
 
     row: int
     """Its place on the page, from 0."""
-    key: str
-    """Which of the wanted ids it has."""
+    task_id: str
+    external_task_id: str | None
+    """Where it is wanted by this one."""
     status: TaskStatus
     created_ms: int | None
     updated_ms: int | None
     data: Json
+
+
+class Wanted(NamedTuple):
+    """Which rows of a list are looked for."""
+
+    ids: Container[str]
+    external_ids: Container[str] = ()
+    """Of tasks whose own ids are not known yet: an id of one task may be the external id of another."""
 
 
 class Overview(NamedTuple):
@@ -193,26 +202,26 @@ class TaskSpec(Generic[P, Q, R]):
     def _page(self, data: Json) -> Page[R]:
         return Page(self.read_page(data), len(self._rows(data)))
 
-    def pick(self, number: int, size: int, wanted: Container[str]) -> Call[Page[R]]:
+    def pick(self, number: int, size: int, external_task_id: str) -> Call[Page[R]]:
         """
-        The call that asks for a page, and reads only those tasks whose id or external id is *wanted*.
+        The call that asks for a page, and reads only the task with an external id.
 
         One of them that cannot be read is a `ResponseError`: it must not look like a task that does not exist.
         """
         call = self.page(number, size)
-        return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, wanted))
+        return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, external_task_id))
 
-    def _pick(self, wanted: Container[str], data: Json) -> Page[R]:
+    def _pick(self, external_task_id: str, data: Json) -> Page[R]:
         rows = self._rows(data)
-        picked = (row for row in rows if isinstance(row, dict) and _wanted_id(row, wanted) is not None)
+        picked = (row for row in rows if isinstance(row, dict) and _ids(row)[1] == external_task_id)
         return Page(tuple(self.read(row) for row in picked), len(rows))
 
-    def overview(self, number: int, size: int, wanted: Container[str]) -> Call[Overview]:
+    def overview(self, number: int, size: int, wanted: Wanted) -> Call[Overview]:
         """The call that asks for a page and makes no tasks of its rows: those *wanted* can be read if need be."""
         call = self.page(number, size)
         return Call(method="GET", path=call.path, query=call.query, read=partial(self._overview, wanted))
 
-    def _overview(self, wanted: Container[str], data: Json) -> Overview:
+    def _overview(self, wanted: Wanted, data: Json) -> Overview:
         rows = self._rows(data)
         ours = list[Glimpse]()
         ended = list[tuple[int, float]]()
@@ -224,14 +233,16 @@ class TaskSpec(Generic[P, Q, R]):
             status = TaskStatus(word) if isinstance(word, str) else TaskStatus.UNKNOWN
             created, updated = milliseconds(row.get("created_at")), milliseconds(row.get("updated_at"))
             if created is not None:
-                ordered, before = ordered and created <= before, created
+                ordered, before = ordered and created <= before + _JITTER, min(created, before)
             latest = max(latest, created or 0, updated or 0)
             final = status in _FINAL
             if not final:
                 ended.clear()
-            key = _wanted_id(row, wanted)
-            if key is not None:
-                ours.append(Glimpse(index, key, status, created, updated, row))
+            task_id, external = _ids(row)
+            if task_id in wanted.ids:
+                ours.append(Glimpse(index, task_id, None, status, created, updated, row))
+            elif external is not None and external in wanted.external_ids:
+                ours.append(Glimpse(index, task_id, external, status, created, updated, row))
             elif final and created is not None and updated is not None and updated > created:
                 ended.append((updated, (updated - created) / 1000))
         return Overview(len(rows), tuple(ours), ordered, tuple(ended), latest or None)
@@ -313,6 +324,8 @@ def status_word(task: Task[Any]) -> str:
 
 
 _ENDLESS: Final = 1 << 63
+_JITTER: Final = 2000
+"""Milliseconds by which two servers of the vendor's may put neighbours the wrong way round."""
 _FINAL: Final = frozenset(status for status in TaskStatus if status.final)
 _BRIEF: Final = 5
 """Fields of an answer that the snapshot's own fields may tell in full."""
@@ -329,16 +342,11 @@ def _as_created(task: Task[Any]) -> Mapping[str, object]:
     }
 
 
-def _wanted_id(row: Mapping[str, Json], wanted: Container[str]) -> str | None:
-    """Which of the ids of a row that was not read yet is wanted."""
-    task_id = row.get("task_id")
-    if type(task_id) is not str:
-        task_id = str(task_id)
-    if task_id in wanted:
-        return task_id
-    info = row.get("task_info")
+def _ids(row: Mapping[str, Json]) -> tuple[str, str | None]:
+    """Both ids of a row that was not read yet."""
+    task_id, info = row.get("task_id"), row.get("task_info")
     external = info.get("external_task_id") if isinstance(info, dict) else None
-    return external if isinstance(external, str) and external in wanted else None
+    return task_id if type(task_id) is str else str(task_id), external if isinstance(external, str) else None
 
 
 def _is_id(value: object) -> bool:

@@ -239,13 +239,13 @@ async def test_a_list_that_is_refused_fails_nobody(error: Exception) -> None:
     "error", [ServerError("down", code=5000, status=503), ConnectionFailed("cut"), TimeoutError("silence")]
 )
 async def test_lists_that_fail_alone_hold_nobody_up(error: Exception) -> None:
-    """A single query probes after a page that failed; two such pages, and the list is left alone."""
+    """A single query probes after a page that failed; two such pages, and the list is left alone for a minute."""
     world = World()
     world.page_troubles = [error]
 
     late = await ended(world, many(world, 20))
 
-    assert 2 == len(world.pages)
+    assert len(world.pages) <= 2 * 2
     assert max(late.values()) <= 0.2 * 180 + 5
 
 
@@ -256,7 +256,7 @@ async def test_a_page_that_hangs_is_given_up() -> None:
 
     late = await ended(world, many(world, 20))
 
-    assert 2 == len(world.pages)
+    assert len(world.pages) <= 2 * 2
     assert max(late.values()) <= 0.2 * 180 + 2 * 20 + 5
 
 

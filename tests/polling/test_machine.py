@@ -54,17 +54,21 @@ class Polled(RuleBasedStateMachine):
         self.spoilt: TaskHandle[Any] | None = None
         self.unpaid: list[str] = []
 
-    @initialize(lists=st.booleans(), max_lag=st.none() | st.sampled_from([3.0, 20.0]))
-    def begin(self, lists: bool, max_lag: float | None) -> None:  # noqa: FBT001 - Hypothesis passes by name
+    @initialize(
+        lists=st.booleans(),
+        max_lag=st.none() | st.sampled_from([3.0, 20.0]),
+        answer_after=st.sampled_from([0.0, 0.3, 3.0]),
+    )
+    def begin(self, lists: bool, max_lag: float | None, answer_after: float) -> None:  # noqa: FBT001 - by name
         """Any options."""
-        self.world = World(Polling(list_pages=lists, max_lag=max_lag, patience=600))
+        self.world = World(Polling(list_pages=lists, max_lag=max_lag, patience=600), answer_after=answer_after)
         plan = self.world.watcher.debts.plan
 
         def checked(now: float, *, room: int, pages: int) -> Plan[Any]:
             made = plan(now, room=room, pages=pages)
             asks: list[Page[Any] | Single[Any]] = [*made.pages, *made.singles]
             for ask in asks:
-                blocks = ask.blocks if isinstance(ask, Page) else (ask.block,)
+                blocks = ask.blocks if isinstance(ask, Page) else (ask.item.place,)
                 shares = [self.share(block, now) for block in blocks for _ in block.items]
                 if sum(min(1.0, share) for share in shares) < 1.0 - 1e-6:
                     self.unpaid.append(f"{shares} for {ask} at {now}")
@@ -134,6 +138,13 @@ class Polled(RuleBasedStateMachine):
         """The clock goes on, or jumps."""
         self.run(asyncio.sleep(seconds))
 
+    def pass_until(self, over: Callable[[], bool]) -> None:
+        """Half an hour at most."""
+        for _ in range(60):
+            if over():
+                break
+            self.run(asyncio.sleep(30))
+
     @rule(how=st.sampled_from(sorted(ARRANGEMENTS)))
     def arrange(self, how: str) -> None:
         """The list becomes another."""
@@ -181,8 +192,12 @@ class Polled(RuleBasedStateMachine):
     def push(self, data: st.DataObject) -> None:
         """Somebody was called back, rightly or not."""
         handle = data.draw(st.sampled_from(self.handles))
-        self.world.watcher.hint(handle)
-        self.run(asyncio.sleep(0.1))
+
+        async def hint() -> None:
+            self.world.watcher.hint(handle)
+            await asyncio.sleep(0.1)
+
+        self.run(hint())
 
     @rule()
     def deny(self) -> None:
@@ -207,12 +222,9 @@ class Polled(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             self.loop.close()
             return
-        for _ in range(60):
-            if all(handle.done for handle in self.handles if handle is not self.spoilt):
-                break
-            self.run(asyncio.sleep(30))
+        self.pass_until(lambda: all(handle.done for handle in self.handles if handle is not self.spoilt))
         self.world.refused.clear()
-        self.run(asyncio.sleep(100))
+        self.pass_until(lambda: all(handle.done for handle in self.handles))
         self.run(asyncio.sleep(1))
         for handle in self.handles:
             made = self.world.tasks[str(handle.id)]

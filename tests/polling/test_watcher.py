@@ -532,7 +532,7 @@ async def test_a_new_trouble_after_a_recovery_begins_with_a_short_pause() -> Non
     world.troubles = []
     await asyncio.sleep(60)
     world.troubles = [ServerError("down", code=5001, status=503)]
-    await asyncio.sleep(1.05)
+    await asyncio.sleep(0.95)
     failed_at = world.asked[-1][0]
     world.troubles = []
     await waiting

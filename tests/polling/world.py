@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from kling_async.api import Videos
 from kling_async.polling.durations import Durations
 from kling_async.polling.watcher import Watcher
 from kling_async.protocol.call import Json
-from kling_async.protocol.endpoint import Overview
+from kling_async.protocol.endpoint import Overview, Wanted
 
 START = datetime(2026, 3, 28, tzinfo=UTC)
 """The vendor's time when the loop's is zero."""
@@ -60,7 +60,9 @@ class Made:
             "task_info": {"external_task_id": self.external},
             "created_at": milliseconds(self.born),
             "updated_at": milliseconds(updated),
-            "task_result": {"videos": []},
+            "task_result": {"videos": [{"id": self.name, "url": "https://x.klingai.com/v.mp4", "duration": "5"}]}
+            if done and self.word == "succeed"
+            else {},
         }
 
 
@@ -81,6 +83,8 @@ class World:
         """How old the list is, in seconds."""
         self.arrange: Callable[[list[dict[str, Json]]], list[dict[str, Json]]] = lambda rows: rows
         """What becomes of the list before it is cut into pages."""
+        self.read_one: Callable[[dict[str, Json]], dict[str, Json]] = lambda row: row
+        """What becomes of the row that a single query is answered with."""
         self.answer_after = self.page_after = answer_after
         self.polling = polling or Polling()
         self.durations = Durations("video")
@@ -108,20 +112,21 @@ class World:
         """A handle for a task made elsewhere."""
         return TaskHandle(ROW.name, self, task_id=name)
 
-    async def one(self, handle: TaskHandle[Any]) -> Task[Any]:
+    async def one(self, handle: TaskHandle[Any], leaving: Callable[[], None] = lambda: None) -> Task[Any]:
         """Answer for one task as the vendor would."""
         name = str(
             handle.id or next(made.name for made in self.tasks.values() if made.external == handle.external_task_id)
         )
+        leaving()
         self.asked.append((now(), name))
         if self.answer_after:
             await asyncio.sleep(self.answer_after)
         if name in self.refused:
             raise self.refused[name]
         _raise_next(self.troubles)
-        return ROW.read(self.tasks[name].row(now()))
+        return ROW.read(self.read_one(self.tasks[name].row(now())))
 
-    async def page(self, number: int, size: int, wanted: Container[str], leaving: Callable[[], None]) -> Overview:
+    async def page(self, number: int, size: int, wanted: Wanted, leaving: Callable[[], None]) -> Overview:
         """Answer with a page as the vendor would."""
         leaving()
         self.pages.append((now(), number, size))
