@@ -68,6 +68,8 @@ class _Core:
     watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher], init=False)
     remembered: dict[str, Any] | None = attrs.field(default=None, init=False)
     """What the memory of durations held when it was first needed."""
+    closing: bool = attrs.field(default=False, init=False)
+    """From now on nobody is let in any more."""
     crowded: set[Pool] = attrs.field(factory=set[Pool], init=False)
     """Pools in which somebody waits for slots."""
 
@@ -152,6 +154,7 @@ class _Core:
             other.push(handle.latest)
 
     async def close(self) -> None:
+        self.closing = True
         self.ledger.stop(None, ClientClosed("the client was closed before this task was sent"))
         try:
             await asyncio.gather(*(submitter.close() for submitter in self.submitters))
@@ -201,6 +204,8 @@ class _Core:
 
     def _stop(self, pool: Pool | None, error: KlingError) -> None:
         """Spare all who wait what one was told. Whoever comes later asks anew: keys and balances can be mended."""
+        if self.closing:
+            return
         self.ledger.stop(pool, error)
         self.ledger.resume()
 
@@ -440,8 +445,9 @@ class KlingClient:
         A view of this client with other options, which shares its connections, slots and watchers; cheap to make.
 
         Creates of `priority="batch"` let those of `"interactive"` (as a client begins) go first when both wait for
-        slots; one of them goes after every four. `slot_timeout` is as in `Limits`, `retry` as for the client, but for
-        its `budget`, which stays shared. What is not given stays as it is. Closing any view closes all.
+        slots; one of them goes after every four. `slot_timeout` is as in `Limits`; `retry` is for the creates of the
+        view, while queries and the `budget` go on as the client was told. What is not given stays as it is. Closing any
+        view closes all.
         """
         inside = self._inside
         limits = Limits(slot_timeout=inside.slot_timeout if slot_timeout is Keep.IT else slot_timeout)

@@ -22,7 +22,7 @@ KlingError
 │       ├── ServiceUnavailable              5001
 │       └── ServiceTimeout                  5002
 ├── ResponseError                           an answer that makes no sense
-├── SlotsUnavailable (also TimeoutError)    no slot in time; nothing was sent
+├── SlotsUnavailable (also TimeoutError)    no slot in time; no task was made
 ├── SubmitUnknown                           a create whose outcome could not be settled
 ├── TaskFailed
 ├── TaskTimeout (also TimeoutError)
@@ -287,7 +287,7 @@ class ResponseError(KlingError):
 
 
 class SlotsUnavailable(KlingError, TimeoutError):
-    """No slot came free in time; nothing was sent."""
+    """No slot came free in time; no task was made."""
 
 
 class SubmitUnknown(KlingError):

@@ -96,7 +96,10 @@ class DownloadFailed(DownloadEvent):
 
 @attrs.frozen(kw_only=True)
 class SlotAwaited(Event):
-    """A create must wait for slots; it is sent once others have ended."""
+    """
+    A create must wait: for slots that come free when other tasks end, or, as long as the limit is not known, for the
+    answers to those before it.
+    """
 
     pool: str
     """`"video"`, `"image"`, `"try_on"` or `"other"`."""

@@ -351,7 +351,7 @@ class TaskHandle(Generic[R]):
         if known is not None:
             if not task.status.final and _late(task, known):  # an end counts, whatever clock it was told by
                 return
-            if task == known:
+            if task == known and self._lost is None:
                 return
         self._task, self._id, self._lost = task, task.id, None
         self._external_task_id = task.external_task_id or self._external_task_id

@@ -140,7 +140,7 @@ class Limits:
     other: int | None = attrs.field(default=None, validator=_slots)
     """Sounds, voices, elements."""
     slot_timeout: float | None = attrs.field(default=None, validator=_seconds)
-    """Seconds a create may wait for slots, before `SlotsUnavailable` is raised and nothing was sent; None: for ever."""
+    """Seconds a create may wait for slots, before `SlotsUnavailable` is raised and no task was made; None: for ever."""
 
 
 @attrs.frozen(kw_only=True)
@@ -151,9 +151,10 @@ class Retry:
     """How often one query, or one create, is sent before its failure is raised; waiting for slots does not count."""
     budget: int = attrs.field(default=500, validator=_whole(0))
     """
-    What all repeats of a client may cost together: 14 each, 5 after "too fast"; every success gives one back.
+    What the repeats of a client may cost together: 14 each, 5 after "too fast"; every success gives one back.
 
-    Once it is spent, failures are raised at once.
+    Once it is spent, failures are raised at once. A create that is sent again because its first attempt certainly made
+    nothing costs nothing.
     """
     settle: float = attrs.field(default=30.0, validator=_seconds)
     """Seconds for which a task may stay invisible after a create whose answer was lost."""
