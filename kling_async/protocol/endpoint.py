@@ -381,7 +381,7 @@ class TaskMethod(Generic[P, Q, R]):
         Billed once, failed tasks not at all. Waits for slots, and waits out what passes. Where the answer is lost (a
         time-out, a 5xx), the vendor is asked for the task's `external_task_id`, and the create is sent again, under the
         same id, only when there is certainly no task; that takes `Retry.settle` seconds. Raises `InvalidRequest` for
-        bad input with nothing sent, `SlotsUnavailable` after `slot_timeout` with no task made; the `ApiError` of a refusal or
+        bad input with nothing sent; `SlotsUnavailable` after `slot_timeout`, the `ApiError` of a refusal or
         `ConnectionFailed`, with no task made; `SubmitUnknown` where that could not be found out: `attach` finds the
         task by the id it names, if there is one. Cancelled when it is on its way, it is followed for up to 10 s in the
         background, and `SubmitEnded` tells what became of it.
