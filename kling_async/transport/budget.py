@@ -20,19 +20,19 @@ TRANSIENT, THROTTLED = 14, 5
 """Tokens for a repeat after a failure, and after a refusal because of too many requests."""
 
 
+def _all(budget: RetryBudget) -> int:
+    return budget.most
+
+
 @attrs.define(eq=False)
 class RetryBudget:
     """Tokens that the repeats of one client share."""
 
     most: int = TOKENS
     """What a client begins with, and never has more of."""
-    tokens: int = attrs.field()
+    tokens: int = attrs.field(default=attrs.Factory(_all, takes_self=True))
     """What is left."""
     _told: bool = attrs.field(default=False, init=False)
-
-    @tokens.default
-    def _begin(self) -> int:
-        return self.most
 
     def pay(self, error: BaseException) -> bool:
         """Take what a repeat after *error* costs; False, and a line in the log, where it cannot be paid."""
