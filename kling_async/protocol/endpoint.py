@@ -98,6 +98,22 @@ class Page(NamedTuple, Generic[R]):
     """How many it had, with those that cannot be read; fewer than asked for means that it is the last."""
 
 
+class Mark(NamedTuple):
+    """What tells whether a row of a list can be the one that is looked for; nothing of what cannot be read."""
+
+    external_task_id: str | None
+    created_ms: int | None
+
+
+class Picked(NamedTuple, Generic[R]):
+    """A page of the list that was searched."""
+
+    task: Task[R | None] | None
+    """The one that was looked for, if it was there."""
+    marks: tuple[Mark, ...]
+    """Of every row."""
+
+
 class Glimpse(NamedTuple):
     """A row of a list, not read yet; `TaskSpec.read` makes its `data` a task."""
 
@@ -182,7 +198,12 @@ class TaskSpec(Generic[P, Q, R]):
         external = body.get("external_task_id")
         if not isinstance(external, str) or not external:
             external = body["external_task_id"] = new_id()
-        return external, Call(method="POST", path=self.path, body=body, read=self.read, repeatable=False)
+        read = partial(self._made, external)
+        return external, Call(method="POST", path=self.path, body=body, read=read, repeatable=False)
+
+    def _made(self, external_task_id: str, data: Json) -> Task[R | None]:
+        """The task that a create made; `ResponseError` where the answer is about another one."""
+        return the_one(self.read(data), external_task_id)
 
     def query(self, either_id: str) -> Call[Task[R | None]]:
         """The call that asks for one task; `task_id` and `external_task_id` share the place in the path."""
@@ -202,7 +223,7 @@ class TaskSpec(Generic[P, Q, R]):
     def _page(self, data: Json) -> Page[R]:
         return Page(self.read_page(data), len(self._rows(data)))
 
-    def pick(self, number: int, size: int, external_task_id: str) -> Call[Page[R]]:
+    def pick(self, number: int, size: int, external_task_id: str) -> Call[Picked[R]]:
         """
         The call that asks for a page, and reads only the task with an external id.
 
@@ -211,10 +232,11 @@ class TaskSpec(Generic[P, Q, R]):
         call = self.page(number, size)
         return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, external_task_id))
 
-    def _pick(self, external_task_id: str, data: Json) -> Page[R]:
+    def _pick(self, external_task_id: str, data: Json) -> Picked[R]:
         rows = self._rows(data)
-        picked = (row for row in rows if isinstance(row, dict) and _ids(row)[1] == external_task_id)
-        return Page(tuple(self.read(row) for row in picked), len(rows))
+        marks = tuple(_mark(row) for row in rows)
+        found = (row for row, mark in zip(rows, marks, strict=True) if mark.external_task_id == external_task_id)
+        return Picked(next(map(self.read, found), None), marks)
 
     def overview(self, number: int, size: int, wanted: Wanted) -> Call[Overview]:
         """The call that asks for a page and makes no tasks of its rows: those *wanted* can be read if need be."""
@@ -318,6 +340,14 @@ class TaskEndpoint(TaskSpec[P, Q, R]):
         return self if resource is None else TaskMethod(self, resource.backend)
 
 
+def the_one(task: Task[R | None], external_task_id: str) -> Task[R | None]:
+    """The task, unless it names another external id: then it is somebody else's, and `ResponseError` is raised."""
+    if task.external_task_id in (None, external_task_id):
+        return task
+    asked, told = shown(external_task_id), shown(task.external_task_id)
+    raise ResponseError(f"asked about the external_task_id {asked}, the vendor told of {told}, task {shown(task.id)}")
+
+
 def status_word(task: Task[Any]) -> str:
     """How the vendor wrote the status of a task."""
     return shown(task.raw.get("task_status"))
@@ -347,6 +377,12 @@ def _ids(row: Mapping[str, Json]) -> tuple[str, str | None]:
     task_id, info = row.get("task_id"), row.get("task_info")
     external = info.get("external_task_id") if isinstance(info, dict) else None
     return task_id if type(task_id) is str else str(task_id), external if isinstance(external, str) else None
+
+
+def _mark(row: Json) -> Mark:
+    if not isinstance(row, dict):
+        return Mark(None, None)
+    return Mark(_ids(row)[1] or None, milliseconds(row.get("created_at")))
 
 
 def _is_id(value: object) -> bool:
