@@ -292,7 +292,7 @@ def test_row_that_is_no_task_costs_itself_alone(row: Any, odd: object, caplog: p
 
 def test_wanted_row_that_is_no_task_is_no_missing_task() -> None:
     """A search that meets the task it is looking for, and cannot read it, does not say that there is none."""
-    call = IMAGE.pick(1, 30, ("order-17",))
+    call = IMAGE.pick(1, 30, "order-17")
 
     with pytest.raises(ResponseError, match="not a task"):
         call.read([{"task_info": {"external_task_id": "order-17"}}])
