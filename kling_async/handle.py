@@ -201,7 +201,8 @@ class TaskHandle(Generic[R]):
         """
         Seconds that the task still takes in half of all cases, learned from others of its kind; no request.
 
-        0.0 once it was seen to end, None where its age is not known yet (attached handles).
+        0.0 once it was seen to end; None where its age is not known yet (attached handles), outside of the event loop,
+        and on an emulator as long as no task was seen to end.
         """
         return 0.0 if self.done else self._keeper.eta(self)
 

@@ -171,7 +171,7 @@ class Polling:
 
     max_lag: float | None = attrs.field(default=None, validator=_seconds)
     """
-    Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers.
+    Seconds between two looks at a task at most: the longest its end goes unnoticed while the vendor answers truly.
 
     Without it a task is looked at when its end is likely; once it was looked at, again within a fifth of its age.
     """
