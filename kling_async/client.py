@@ -22,7 +22,7 @@ import attrs
 
 from .api import CALLS, ROWS, Account, Elements, Images, Sounds, Videos, Voices
 from .api.fields import Checked
-from .errors import ClientClosed, InvalidRequest, KlingError, TaskNotFound, UnsupportedWarning
+from .errors import ClientClosed, InvalidRequest, KlingError, UnsupportedWarning
 from .events import LimitLearned, Listener, SlotAwaited, SubmitEnded, Teller
 from .fetching import Downloadable, download
 from .handle import TaskHandle, TaskRef, as_completed
@@ -31,7 +31,7 @@ from .models import Task
 from .options import Downloads, Limits, Polling, Retry, Validation, validation
 from .polling import memory
 from .polling.durations import Durations, Kind
-from .polling.lookup import find
+from .polling.lookup import find, made
 from .polling.watcher import Watcher
 from .protocol.call import Call, Json
 from .protocol.endpoint import Overview, Pool, TaskSpec, Wanted
@@ -270,7 +270,7 @@ class _Inside:
             external_task_id=external,
             pool=row.pool,
             call=call,
-            find=partial(_there, core.engine, row, external),
+            find=partial(made, core.engine, row, external),
             hold=hold,
         )
         return core.handle(row, kind, external, await self._submitter.submit(intent), hold)
@@ -297,14 +297,6 @@ class _Once:
     async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
         del retry
         return await self.engine.attempt(call, leaving=self.leaving)
-
-
-async def _there(engine: Engine, row: TaskSpec[..., Any, R], external: str) -> Task[R | None] | None:
-    """The task with an external id; None where the vendor knows none. One question, not repeated."""
-    try:
-        return await find(engine, row, None, external, retry=False)
-    except TaskNotFound:
-        return None
 
 
 @attrs.frozen(eq=False)

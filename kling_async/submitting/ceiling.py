@@ -46,12 +46,14 @@ class Ceiling:
         self.learned: float = ENDLESS
         """Endless until the first refusal."""
         self.held: int = 0
-        """Weight that was accepted and not seen to end."""
+        """Weight that was accepted, or may have been, and not seen to end."""
         self.away: int = 0
         """Weight that was sent and not answered."""
+        self._doubted = 0
+        """That part of what is held of which nobody knows whether it was accepted."""
         self._flights = 0
         """Tasks that were sent and not answered."""
-        self._median = median
+        self.median: float = median
         """Seconds a task holds its slots for, in one half of all cases."""
         self._chance = chance
         self._rest = -math.inf
@@ -81,7 +83,8 @@ class Ceiling:
         if not self._flights:
             return True
         if self.learned == ENDLESS:
-            return self._flights < _AT_ONCE and self.away + weight <= max(_START, self.held / 2)
+            known = self.held - self._doubted
+            return self._flights < _AT_ONCE and self.away + weight <= max(_START, known / 2)
         return self.away + weight <= max(_AT_ONCE, self.held / 2)
 
     def rests_until(self) -> float:
@@ -126,8 +129,8 @@ class Ceiling:
         if now >= self._rest:  # otherwise it was under way together with the last one, and tells nothing new
             self._refusals += 1
             used = max(1, self.held)
-            self._gap = min(_GROWTH * self._gap, self._median * min(max(1.0, _LEAST / used), _MOST / used))
-        self._rest = now + min(_LONGEST_PAUSE, self._median / 4, 2.0 ** (self._refusals - 1))
+            self._gap = min(_GROWTH * self._gap, self.median * min(max(1.0, _LEAST / used), _MOST / used))
+        self._rest = now + min(_LONGEST_PAUSE, self.median / 4, 2.0 ** (self._refusals - 1))
         self._next_probe = now + self._gap * self._chance.uniform(0.75, 1.25)
         if not self.used:  # others have the slots, and how many will be ours is open
             self._gap, self._next_probe = _GAP, now
@@ -138,9 +141,21 @@ class Ceiling:
         self.away -= weight
         self._probing -= weight * probe
 
+    def doubted(self, weight: int, *, probe: bool) -> None:
+        """A task that was under way may hold slots: it is counted as if it did, and teaches nothing."""
+        self.returned(weight, probe=probe)
+        self.held += weight
+        self._doubted += weight
+
+    def settled(self, weight: int) -> None:
+        """A task in doubt is one under way again: what becomes of it is told next."""
+        self.held -= weight
+        self._doubted -= weight
+        self.sent(weight, probe=False)
+
     def freed(self, weight: int, now: float, held_for: float | None) -> None:
         """A task was seen to end, which is a reason to send at once."""
         self.held -= weight
         self._rest = now
         if held_for is not None:
-            self._median *= _STEP if held_for > self._median else 1 / _STEP
+            self.median *= _STEP if held_for > self.median else 1 / _STEP

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from ..errors import KlingError
+from ..errors import ConnectionFailed, KlingError
 from ..protocol.call import Call
 from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Repeat, Row, of
 from .ledger import Hold
-from .settle import Find
 
-T = TypeVar("T")
+
+class Dated(Protocol):
+    """A snapshot of a task."""
+
+    @property
+    def created_ms(self) -> int | None:
+        """When it was made by the vendor's clock, in Unix milliseconds."""
+        ...
+
+
+T = TypeVar("T", bound=Dated)
+A = TypeVar("A")
+
+Ask: TypeAlias = Callable[[int | None], Awaitable[T | None]]
+"""
+Asks once for the task with the external id; None where the vendor says that there is none, else it raises.
+
+Takes a moment of the vendor's clock before which the task cannot have been made, in Unix milliseconds, if one is known.
+"""
 
 
 class Attempting(Protocol):
     """Sends a call once."""
 
-    async def attempt(self, call: Call[T], *, leaving: Callable[[], None] | None = None) -> T:
+    async def attempt(self, call: Call[A], *, leaving: Callable[[], None] | None = None) -> A:
         """Return what the call reads, or raise; *leaving* is called just before the vendor can have understood it."""
         ...
 
@@ -57,16 +74,19 @@ class Intent(Generic[T]):
 
     endpoint: str
     external_task_id: str
+    given: bool = False
+    """Whether the caller chose the external id, so that an older task may have it."""
     pool: Pool
     call: Call[T] = attrs.field(repr=False)
-    find: Find[T] = attrs.field(repr=False)
-    """Asks the vendor, once, for the task with the external id."""
+    find: Ask[T] = attrs.field(repr=False)
     hold: Hold = attrs.field(repr=False)
     """Acquired already; told here what becomes of it."""
     open: bool = attrs.field(default=False, init=False)
     """Whether there may be a task, for all that is known now."""
     doubted: bool = attrs.field(default=False, init=False)
     """Whether the outcome of a POST was unknown, if only for a while."""
+    begun: float = attrs.field(default=0.0, init=False)
+    """When it was sent for the first time, or wanted to be, on the loop's clock."""
     since: float = attrs.field(default=0.0, init=False)
     """When the last POST ended that may have made a task, on the loop's clock."""
     abandoned: bool = attrs.field(default=False, init=False)
@@ -78,7 +98,9 @@ class Intent(Generic[T]):
         return {"kling.external_task_id": self.external_task_id}
 
     def leaves(self) -> None:
-        """From now on a POST may arrive."""
+        """From now on a POST may arrive. Raises where the caller has left since: nothing is sent for nobody."""
+        if self.abandoned:
+            raise ConnectionFailed("not sent, since its caller has left")
         self.open = True
 
     def failed(self, error: KlingError, now: float) -> Row:

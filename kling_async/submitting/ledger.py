@@ -42,8 +42,20 @@ class Hold(Protocol):
         """What stands for the hold once the task was made: small, since there may be many tasks for a long time."""
         ...
 
+    @property
+    def median(self) -> float:
+        """Seconds for which a task of the pool holds its slots, in one half of all cases, as far as is known."""
+        ...
+
     def accepted(self) -> None:
         """Tell that the task was made; it goes on to hold its slots, or holds them again where the hold was over."""
+
+    def doubted(self) -> None:
+        """
+        Tell that the task may have been made: it holds slots as if it had been, but is not under way any more.
+
+        It may be sent again, and told of as before. May be called again, which changes nothing.
+        """
 
     async def refused(self) -> None:
         """
@@ -61,7 +73,7 @@ class SlotLedger(Protocol):
     """
     Who may send. As long as nobody tells of the end of a task, its slots count as taken.
 
-    An outcome that is not known yet is not told at all: the slots stay counted until it is settled.
+    Those of a task of which it is not known whether it was made are counted too, until that is settled.
     """
 
     @property

@@ -18,6 +18,8 @@ class Stand(enum.Enum):
     WAITING = enum.auto()
     AWAY = enum.auto()
     """It may be sent, or was; whether it takes slots is not known yet."""
+    DOUBTED = enum.auto()
+    """It was sent, and may or may not take slots: as many tasks may be sent besides it as if it took them."""
     HELD = enum.auto()
     GONE = enum.auto()
 
@@ -72,14 +74,23 @@ class SlotPool(Generic[T]):
             sent.append(claim or head)
         return sent, None
 
+    def doubted(self, claim: T) -> None:
+        """The vendor may have made the task."""
+        if claim.stand is Stand.AWAY:
+            claim.stand = Stand.DOUBTED
+            self.ceiling.doubted(claim.weight, probe=claim.probe)
+            claim.probe = False
+
     def accepted(self, claim: T, now: float) -> None:
         """The vendor made the task."""
+        self._settle(claim)
         if claim.stand is Stand.AWAY:
             claim.stand, claim.since = Stand.HELD, now
             self.ceiling.accepted(claim.weight, now, probe=claim.probe)
 
     def refused(self, claim: T, now: float) -> None:
         """The vendor had no slot: back to the old place."""
+        self._settle(claim)
         if claim.stand is Stand.AWAY:
             claim.stand = Stand.WAITING
             self.ceiling.refused(claim.weight, now, probe=claim.probe)
@@ -89,6 +100,7 @@ class SlotPool(Generic[T]):
 
     def release(self, claim: T, now: float) -> None:
         """The task has ended, or is not to be or was not made."""
+        self._settle(claim)
         stand, claim.stand = claim.stand, Stand.GONE
         if stand is Stand.WAITING:
             self.queue.remove(claim)
@@ -96,6 +108,12 @@ class SlotPool(Generic[T]):
             self.ceiling.returned(claim.weight, probe=claim.probe)
         elif stand is Stand.HELD:
             self.ceiling.freed(claim.weight, now, None if claim.since is None else now - claim.since)
+
+    def _settle(self, claim: T) -> None:
+        """What is told about a task in doubt is told as of one under way."""
+        if claim.stand is Stand.DOUBTED:
+            claim.stand = Stand.AWAY
+            self.ceiling.settled(claim.weight)
 
     def _send(self, claim: T, *, probe: bool) -> None:
         self.queue.take(claim)

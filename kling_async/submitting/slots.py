@@ -47,8 +47,10 @@ class LocalHold(Claim):
 
     counter: _Counter = attrs.field(repr=False)
     timeout: float | None = None
-    deadline: float | None = None
-    """When the timeout is over, on the loop's clock."""
+    left: float | None = None
+    """Seconds of the timeout that it has not waited yet."""
+    deadline: float | None = attrs.field(default=None, init=False)
+    """When they will be over, on the loop's clock; None while it does not wait."""
     future: asyncio.Future[None] | None = attrs.field(default=None, init=False, repr=False)
     """Of whoever waits."""
 
@@ -57,9 +59,18 @@ class LocalHold(Claim):
         """What stands for this once the task was made."""
         return self.counter.held(self.weight)
 
+    @property
+    def median(self) -> float:
+        """Seconds for which a task of the pool holds its slots, in one half of all cases, as far as is known."""
+        return self.counter.median
+
     def accepted(self) -> None:
         """Tell that the task was made; it goes on to hold its slots."""
         self.counter.accepted(self)
+
+    def doubted(self) -> None:
+        """Tell that the task may have been made: its slots count as held, whoever is sent meanwhile."""
+        self.counter.doubted(self)
 
     async def refused(self) -> None:
         """Tell of a 1303, and return when the task may be sent again."""
@@ -116,7 +127,7 @@ class _Counter:
         if self._stopped is not None:
             raise copy.copy(self._stopped)
         self._loop = asyncio.get_running_loop()
-        hold = LocalHold(weight, urgent, self, timeout, None if timeout is None else self._loop.time() + timeout)
+        hold = LocalHold(weight, urgent, self, timeout, timeout)
         self._pool.add(hold)
         return hold
 
@@ -125,14 +136,24 @@ class _Counter:
         self._pool.hold(hold)
         return hold
 
+    @property
+    def median(self) -> float:
+        return self._pool.ceiling.median
+
     def accepted(self, hold: LocalHold) -> None:
         if hold.stand is Stand.GONE:  # a wait for slots was given up, and then an earlier attempt had got through
             self._pool.hold(hold)
         self._pool.accepted(hold, self._now())
         self._turn()
 
+    def doubted(self, hold: LocalHold) -> None:
+        if hold.stand is Stand.GONE:  # as above, but that is not known yet
+            self._pool.hold(hold)
+        self._pool.doubted(hold)
+        self._turn()
+
     async def refused(self, hold: LocalHold) -> None:
-        if hold.stand is not Stand.AWAY:
+        if hold.stand not in (Stand.AWAY, Stand.DOUBTED):
             raise RuntimeError(f"a task was refused that is not under way but {hold.stand.name.lower()}")
         self._pool.refused(hold, self._now())
         if self._stopped is not None:
@@ -161,7 +182,9 @@ class _Counter:
         self._stopped = None
 
     async def wait(self, hold: LocalHold) -> None:
-        hold.future = future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        hold.future = future = loop.create_future()
+        hold.deadline = None if hold.left is None else loop.time() + hold.left
         try:
             self._turn()
             if not future.done():
@@ -174,7 +197,8 @@ class _Counter:
             self.release(hold)  # wherever it stands: its turn may have come at the moment of a cancellation
             raise
         finally:
-            hold.future = None
+            hold.left = None if hold.deadline is None else hold.deadline - loop.time()
+            hold.future = hold.deadline = None
 
     def _turn(self) -> None:
         """Wake those who may go, and see to it that this is called when the next ones may."""
@@ -189,14 +213,14 @@ class _Counter:
 
     def _expire(self, now: float) -> None:
         while self._deadlines:
-            deadline, _, hold = self._deadlines[0]
-            if hold.stand is Stand.WAITING and deadline > now:
+            deadline, _, hold = entry = self._deadlines[0]
+            if _counts(entry) and deadline > now:
                 break
             heapq.heappop(self._deadlines)
-            if hold.stand is Stand.WAITING:
+            if _counts(entry):
                 self._dismiss(hold, _too_late(self._name, hold))
         if len(self._deadlines) > 2 * len(self._pool.queue) + _FEW:
-            current = {hold: entry for entry in self._deadlines if (hold := entry[2]).stand is Stand.WAITING}
+            current = {entry[2]: entry for entry in self._deadlines if _counts(entry)}
             self._deadlines = sorted(current.values())
 
     def _dismiss(self, hold: LocalHold, error: Exception) -> None:
@@ -232,9 +256,15 @@ class _Counter:
         return 0.0 if self._loop is None else self._loop.time()  # nobody has waited yet, so that no time matters
 
 
+def _counts(entry: tuple[float, int, LocalHold]) -> bool:
+    """Whether a deadline is that of a wait which is not over."""
+    deadline, _, hold = entry
+    return hold.stand is Stand.WAITING and hold.deadline == deadline
+
+
 def _too_late(pool: Pool, hold: LocalHold) -> SlotsUnavailable:
     slots = "slot" if hold.weight == 1 else f"{hold.weight} slots"
-    return SlotsUnavailable(f"no {slots} of the pool {pool!r} came free in {hold.timeout:g} s; no task was made")
+    return SlotsUnavailable(f"no {slots} of the pool {pool!r} came free in {hold.timeout:g} s")
 
 
 class LocalLedger:

@@ -12,18 +12,17 @@ import random
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 import attrs
 
-from ..errors import ClientClosed, ConnectionFailed, KlingError, SubmitUnknown
+from ..errors import ClientClosed, ConnectionFailed, DuplicateTask, KlingError, SubmitUnknown
 from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Reaction, Row
-from .intent import Attempting, Created, Finished, Intent
+from .intent import Attempting, Created, Finished, Intent, T
 from .ledger import Hold
 from .settle import settle
-
-T = TypeVar("T")
+from .vendor_time import VendorTime
 
 log: Final = logging.getLogger("kling_async.submitting")
 
@@ -32,6 +31,9 @@ _LONGEST: Final = 60.0
 """Seconds of a pause at most."""
 _GRACE: Final = 10.0
 """Seconds for which a create is followed that its caller has left."""
+_IN_USE: Final = 1201
+_KEPT: Final = (60.0, 900.0)
+"""Seconds after its last POST for which a task that may exist holds its slots: these at least, and at most."""
 _AGAIN: Final = frozenset({Reaction.PAUSE, Reaction.RECONCILE})
 
 
@@ -49,6 +51,13 @@ class Submitter:
     unknown is followed by questions for its external id: a task that is found is the one that was wanted. Only when
     there is certainly none is the same POST sent again; not at all if `on_unknown` is "hold". A refusal for good after
     an unknown outcome may be about the id, now in use, and is followed by the same questions.
+
+    An id that the caller chose may have been that of an older task all along. Such a task, found where the answer to a
+    POST was lost, is told from the one that was wanted by when it was made, once a create was answered with the
+    vendor's time; before the first such answer it cannot be, and passes for the one that was wanted.
+
+    The slots of a task that may exist, and that nobody follows any more, stay held for twice as long as a task of the
+    pool takes in one half of all cases: a minute at least and a quarter of an hour at most, from its last POST on.
     """
 
     engine: Attempting
@@ -69,8 +78,7 @@ class Submitter:
     on_unknown: Literal["resend", "hold"] = "resend"
     attempts: int = 5
     """How often one create is sent at most, not counting those for which there was no slot."""
-    keep: float = 900.0
-    """Seconds for which the slots of a task that may exist stay held when nobody follows it."""
+    vendor_time: VendorTime = attrs.field(factory=VendorTime, repr=False)
     _works: dict[asyncio.Task[Any], Intent[Any]] = attrs.field(factory=dict[Any, Any], init=False, repr=False)
     _kept: dict[Hold, asyncio.TimerHandle] = attrs.field(factory=dict[Any, Any], init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -80,7 +88,8 @@ class Submitter:
         Make the task of an intent.
 
         Raises the error of a refusal (`DuplicateTask` for an id that was in use before), `ConnectionFailed` where
-        nothing was sent, `ClientClosed`, what the ledger raises, and `SubmitUnknown` where the task may exist.
+        nothing was sent, `ClientClosed`, what the ledger raises, and `SubmitUnknown` where the task may exist: also
+        instead of `ClientClosed` and what the ledger raises, once the outcome of a POST was unknown.
         Cancelled before anything left, nothing is sent. Cancelled later, what is on its way is followed for up to 10 s
         in the background, nothing more is sent, and the outcome is told.
         """
@@ -178,8 +187,13 @@ class Submitter:
 
     def _free(self, it: Intent[Any]) -> None:
         """Give the slots back; later, if they may be in use."""
-        hold = it.hold
+        hold, loop = it.hold, asyncio.get_running_loop()
         if not it.open:
+            hold.release()
+            return
+        least, most = _KEPT
+        over = (it.since if it.doubted else loop.time()) + min(most, max(least, 2 * hold.median))
+        if over <= loop.time():
             hold.release()
             return
 
@@ -187,15 +201,17 @@ class Submitter:
             del self._kept[hold]
             hold.release()
 
-        hold.accepted()
-        self._kept[hold] = asyncio.get_running_loop().call_later(self.keep, free)
+        hold.doubted()
+        self._kept[hold] = loop.call_at(over, free)
 
     async def _run(self, it: Intent[T]) -> Created[T]:
         """Send until there is a task, or an error to raise."""
         clock, sent = asyncio.get_running_loop().time, 0
+        it.begun = clock()
         while True:
             try:
                 task = await self.engine.attempt(it.call, leaving=it.leaves)
+                self.vendor_time.heard(task.created_ms, clock())
                 return Created(task=task, born=clock())
             except KlingError as error:
                 trouble = error
@@ -206,7 +222,7 @@ class Submitter:
                 try:
                     await it.hold.refused()
                 except KlingError as error:
-                    trouble, again = error, False
+                    trouble, again = _given_up(it, error) if it.doubted else error, False
             elif row.create in _AGAIN:
                 sent += 1
                 held = row.outcome is Outcome.UNKNOWN and self.on_unknown == "hold"
@@ -214,6 +230,7 @@ class Submitter:
             if again and row.create is Reaction.PAUSE:
                 again = await self._waited_out(sent, trouble)
             if it.doubted:
+                it.hold.doubted()
                 found = await self._settled(it, row, trouble)
                 if found is not None:
                     return Created(task=found, born=None)
@@ -223,10 +240,15 @@ class Submitter:
 
     async def _settled(self, it: Intent[T], row: Row, trouble: KlingError) -> T | None:
         """The task, or None if there is certainly none; else raises."""
-        settled = await settle(it.find, since=it.since, window=self.settle, taken=row.create is Reaction.ADOPT)
+        earliest = self.vendor_time.before(it.begun)
+        find, taken = partial(it.find, earliest), row.create is Reaction.ADOPT
+        settled = await settle(find, since=it.since, window=self.settle, taken=taken)
         if settled.found is None and not settled.absent:
             raise _unknown(it, f"{trouble}; what became of it could not be found out") from settled.trouble or trouble
         it.open = settled.found is not None
+        if it.given and settled.found is not None and _is_older(settled.found.created_ms, earliest):
+            it.open = False
+            raise _duplicate(it) from trouble
         return settled.found
 
     def _stop(self, it: Intent[Any], row: Row, trouble: KlingError) -> None:
@@ -255,8 +277,24 @@ def _final(it: Intent[Any], row: Row, trouble: KlingError) -> KlingError:
     return trouble
 
 
+def _given_up(it: Intent[Any], error: KlingError) -> KlingError:
+    """What ends a wait for slots, of a create that may have been made before it."""
+    unknown = _unknown(it, f"an answer to it was lost, and it was not sent again: {error}")
+    unknown.__cause__ = error
+    return unknown
+
+
+def _is_older(created_ms: int | None, earliest_ms: int | None) -> bool:
+    return created_ms is not None and earliest_ms is not None and created_ms < earliest_ms
+
+
+def _duplicate(it: Intent[Any]) -> DuplicateTask:
+    words = f"external_task_id {it.external_task_id!r} is that of a task made well before this create was sent"
+    return DuplicateTask(f"{it.endpoint}: {words}", code=_IN_USE)
+
+
 def _closed(it: Intent[Any]) -> KlingError:
-    if it.open:
+    if it.open or it.doubted:
         return _unknown(it, "the client was closed before it was known what became of it")
     return ClientClosed(f"the client was closed before a create of {it.endpoint} was sent")
 

@@ -101,14 +101,17 @@ class Script:
     at: list[float] = attrs.field(factory=list[float])
     """When each came."""
     calls: list[Call[Any]] = attrs.field(factory=list[Call[Any]])
+    since: list[int | None] = attrs.field(factory=list["int | None"])
+    """What questions said about when the task can have been made."""
 
     async def attempt(self, call: Call[Any], *, leaving: Callable[[], None] | None = None) -> Any:
         """A POST."""
         self.calls.append(call)
         return await self._play(leaving)
 
-    async def find(self) -> Any:
+    async def find(self, since_ms: int | None = None) -> Any:
         """A question."""
+        self.since.append(since_ms)
         return await self._play(None)
 
     async def _play(self, leaving: Callable[[], None] | None) -> Any:
@@ -133,6 +136,7 @@ class Held:
     told: list[str] = attrs.field(factory=list[str])
     slot: Step = None
     """How the waiting for a slot ends."""
+    median: float = 20.0
 
     @property
     def held(self) -> NoReturn:
@@ -142,6 +146,11 @@ class Held:
     def accepted(self) -> None:
         """There is a task."""
         self.told.append("accepted")
+
+    def doubted(self) -> None:
+        """There may be a task; it is told at every turn, and once is enough."""
+        if self.told[-1:] != ["doubted"]:
+            self.told.append("doubted")
 
     async def refused(self) -> None:
         """There was no slot."""
@@ -190,20 +199,21 @@ class Bench:
         self.tokens -= 1
         return self.tokens >= 0
 
-    def intent(self) -> Intent[Any]:
+    def intent(self, *, given: bool = False) -> Intent[Any]:
         """One create."""
         return Intent(
             endpoint="images.generate",
             external_task_id=ID,
+            given=given,
             pool="image",
             call=CALL,
             find=self.finds.find,
             hold=self.hold,
         )
 
-    async def make(self) -> Created[Any]:
+    async def make(self, *, given: bool = False) -> Created[Any]:
         """Make it."""
-        return await self.submitter.submit(self.intent())
+        return await self.submitter.submit(self.intent(given=given))
 
     def start(self) -> asyncio.Task[Created[Any]]:
         """Make it in a task that can be cancelled."""

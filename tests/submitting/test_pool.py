@@ -30,9 +30,9 @@ class Pooled(RuleBasedStateMachine):
         sent, self.again = self.pool.admit(self.now)
         return sent
 
-    def those(self, stand: Stand) -> list[Claim]:
+    def those(self, *stands: Stand) -> list[Claim]:
         """How many are so far."""
-        return [claim for claim in self.claims if claim.stand is stand]
+        return [claim for claim in self.claims if claim.stand in stands]
 
     def real(self) -> int:
         """Slots in use."""
@@ -60,12 +60,19 @@ class Pooled(RuleBasedStateMachine):
         self.attached += weight
         self.turn()
 
-    @precondition(lambda self: self.those(Stand.AWAY))
+    @precondition(lambda self: self.those(Stand.AWAY, Stand.DOUBTED))
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         """The vendor's, in whatever order."""
-        claim = data.draw(st.sampled_from(self.those(Stand.AWAY)))
+        claim = data.draw(st.sampled_from(self.those(Stand.AWAY, Stand.DOUBTED)))
         self.told(claim)
+        self.turn()
+
+    @precondition(lambda self: self.those(Stand.AWAY, Stand.DOUBTED))
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        """An answer does not come, perhaps not for the first time."""
+        self.pool.doubted(data.draw(st.sampled_from(self.those(Stand.AWAY, Stand.DOUBTED))))
         self.turn()
 
     @rule(data=st.data(), twice=st.booleans())
@@ -93,7 +100,7 @@ class Pooled(RuleBasedStateMachine):
     @invariant()
     def everything_is_counted_once(self) -> None:
         """What the pool counts is what there is."""
-        held, away = self.those(Stand.HELD), self.those(Stand.AWAY)
+        held, away = self.those(Stand.HELD, Stand.DOUBTED), self.those(Stand.AWAY)
 
         assert sum(claim.weight for claim in held) == self.pool.ceiling.held
         assert sum(claim.weight for claim in away) == self.pool.ceiling.away
@@ -119,7 +126,7 @@ class Pooled(RuleBasedStateMachine):
             return
         self.slots = max(self.slots, 9)
         for _ in range(2000):
-            for claim in self.those(Stand.AWAY):
+            for claim in self.those(Stand.AWAY, Stand.DOUBTED):
                 self.told(claim)
             for claim in self.those(Stand.HELD)[:1]:
                 self.pool.release(claim, self.now)

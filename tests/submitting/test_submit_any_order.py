@@ -85,7 +85,7 @@ class Vendor:
             raise lost() if word.endswith("lose") else down()
         return a_task(str(len(self.made)))
 
-    async def find(self) -> Any:
+    async def find(self, _: int | None) -> Any:
         """A question."""
         came = now()
         await asyncio.sleep(self.asked)
@@ -109,7 +109,7 @@ def vendors(hides: st.SearchStrategy[float]) -> st.SearchStrategy[Vendor]:
 
 async def create(vendor: Vendor, on_unknown: Any, cancel_at: float | None) -> tuple[Any, Held, list[Finished]]:
     """What a create ends as, an error included."""
-    told, hold = list[Finished](), Held()
+    told, hold = list[Finished](), Held(median=450.0)  # so that what may exist keeps its slots to the end
     submitter = Submitter(
         engine=vendor,
         random=random.Random(1),
@@ -165,7 +165,7 @@ def test_never_two_tasks_and_never_one_that_is_lost(vendor: Vendor, on_unknown: 
     assert all(call is CALL for _, call in vendor.left)
     if isinstance(end, Created):
         assert 1 == len(vendor.made)
-        assert ["accepted"] == [word for word in hold.told if word != "refused"]
+        assert ["accepted"] == [word for word in hold.told if word not in {"refused", "doubted"}]
     elif isinstance(end, asyncio.CancelledError):
         assert cancel_at is not None
         assert all(at <= cancel_at for at, _ in vendor.left)
@@ -174,7 +174,8 @@ def test_never_two_tasks_and_never_one_that_is_lost(vendor: Vendor, on_unknown: 
     else:
         assert not vendor.made or names_the_id(end)
         assert not vendor.made or isinstance(end, SubmitUnknown)
-        assert [word for word in hold.told if word != "refused"] in (["accepted"], ["release"])
+        assert hold.told[-1] in {"doubted", "release"}
+        assert hold.told.count("release") <= 1
     assert not (vendor.made and hold.told[-1] == "release")
 
 

@@ -32,10 +32,10 @@ from kling_async import (
     PolicyError,
     ResponseError,
     Retry,
-    TaskNotFound,
 )
 from kling_async.api import Images
 from kling_async.errors import ApiError
+from kling_async.polling.lookup import made
 from kling_async.protocol.endpoint import Pool
 from kling_async.submitting.intent import Created, Finished, Intent
 from kling_async.submitting.submit import Submitter
@@ -75,12 +75,9 @@ class Side:
     told: list[Finished] = attrs.field(factory=list[Finished])
     stopped: list[Pool | None] = attrs.field(factory=list[Pool | None])
 
-    async def find(self) -> Any:
+    async def find(self, since_ms: int | None) -> Any:
         """One question."""
-        try:
-            return await self.engine.send(ROW.query(ID), retry=False)
-        except TaskNotFound:
-            return None
+        return await made(self.engine, ROW, ID, since_ms)
 
     async def make(self, **more: Any) -> Created[Any]:
         """Make a picture."""
@@ -212,7 +209,7 @@ async def test_a_lost_answer_is_looked_for_and_the_task_is_found(reply: Reply) -
     assert ("1", None) == (created.task.id, created.born)
     assert ["POST", "GET", "GET", "GET"] == [seen.method for seen in vendor.seen]
     assert f"/v1/images/generations/{ID}" == vendor.seen[1].path
-    assert ["accepted"] == side.hold.told
+    assert ["doubted", "accepted"] == side.hold.told
 
 
 @pytest.mark.looptime
@@ -340,7 +337,7 @@ async def test_a_file_that_changed_meanwhile_is_not_sent_under_the_same_id(tmp_p
 
     assert 1 == len(posts(vendor))
     assert any(ID in note for note in caught.value.__notes__)
-    assert ["release"] == side.hold.told
+    assert ["doubted", "release"] == side.hold.told
 
 
 @pytest.mark.looptime
