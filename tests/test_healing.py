@@ -11,6 +11,8 @@ import pytest
 from kling_async import AccessKey, AuthenticationError, KlingClient, Limits, Polling, Retry
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY, Emulator
 from kling_async.emulator.faults import Bend, Clock, Expire, Fault, Rate, Refuse
+from kling_async.events import Event, SubmitEnded
+from tests.support.vendor import Reply, Seen, Vendor, refused, row, said
 
 
 class Wall:
@@ -110,6 +112,36 @@ async def test_a_wrong_secret_is_one_clear_error_for_all_and_no_storm() -> None:
         assert {1000} == set(codes(emulator))
         assert len(emulator.requests) <= 4
         assert len({str(error) for error in errors}) <= 2  # which were under way together
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("code", [1002, 1003, 1004])
+async def test_a_refused_create_is_not_signed_again_for_a_caller_who_has_left(code: int) -> None:
+    """Nothing is sent for nobody; the slot is free at once, and others are not concerned."""
+    creating = list[asyncio.Future[Any]]()
+    events = list[Event]()
+
+    def refuse_and_cancel(seen: Seen) -> Reply:
+        del seen
+        creating[0].cancel()
+        return refused(code, 401)
+
+    keys = AccessKey(ACCESS_KEY, SECRET_KEY)
+    async with Vendor(refuse_and_cancel, said(row())) as vendor:
+        async with KlingClient(
+            credentials=keys, base_url=vendor.url, limits=Limits(image=1), on_event=events.append
+        ) as kling:
+            creating.append(asyncio.ensure_future(kling.images.generate(prompt="x")))
+            with pytest.raises(asyncio.CancelledError):
+                await creating[0]
+            await asyncio.sleep(1)
+            posts = len(vendor.seen)
+            await kling.images.generate(prompt="y")
+
+    (ended,) = (event for event in events if isinstance(event, SubmitEnded))
+    assert "refused" == ended.outcome
+    assert 1 == posts
+    assert 2 == sum(seen.method == "POST" for seen in vendor.seen)
 
 
 # Rates.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import sys
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -18,6 +19,7 @@ from yarl import URL
 from .._version import __version__
 from ..errors import ClientClosed, ConnectionFailed, InvalidRequest, KlingError, RequestTimeout
 from ..protocol.call import Answer
+from .bodies import Outgoing, Small
 from .uploads import Upload, Uploads
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 16 * 1024 * 1024
 """Bytes of an API answer; a page of 500 tasks has well under one million."""
 SINGAPORE: Final = "https://api-singapore.klingai.com"
+AT_ONCE: Final = 100
+"""Queries under way at once, and as many of all other calls: neither holds up the other, and 200 sockets are allowed
+everywhere. Whoever waits has sent nothing, and no time counts. A borrowed session has limits of its own."""
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"kling-async/{__version__}"}
 """The vendor asks for the content type on queries too."""
 
@@ -66,10 +71,17 @@ class HTTP:
     timeout: aiohttp.ClientTimeout
     borrowed: aiohttp.ClientSession | None = None
     """A session of the caller's; used, and never closed here."""
+    _queries: asyncio.Semaphore = attrs.field(init=False, repr=False)
+    _others: asyncio.Semaphore = attrs.field(init=False, repr=False)
     _uploads: Uploads = attrs.field(factory=Uploads, init=False, repr=False)
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
+
+    @_queries.default
+    @_others.default
+    def _room(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(AT_ONCE if self.borrowed is None else sys.maxsize)
 
     @property
     def closed(self) -> bool:
@@ -96,28 +108,33 @@ class HTTP:
 
         The time for a body of several megabytes counts anew with every piece of it that the connection takes, and once
         more for the answer: a slow line is no reason to give up, a line on which nothing moves is. Waiting for a turn,
-        or for the own disk, is not counted. A `CancelledError` says in `may_have_been_created` that all of the call may
-        have left; one without it was raised before. *leaving* is called just before the vendor can have understood it.
+        or for the own disk, is not counted. An error or a `CancelledError` says in `may_have_been_created` whether all
+        of the call may have left; one without it was raised before. *leaving* is called just before: of a call with a
+        body when there is a connection
+        that takes it, and a `KlingError` that it raises then is raised instead of sending; of one without at its turn.
         """
         self._opened()
-        body = None if call.body is None else await self._uploads.prepared(call.body)
-        if not isinstance(body, Upload):
-            if leaving is not None:
-                leaving()
-            return await self._exchanged(call, bearer, body, self.timeout)
-        if leaving is not None:
-            body.on_whole = leaving
+        text = None if call.body is None else await self._uploads.prepared(call.body)
+        if not isinstance(text, Upload):
+            async with self._queries if call.repeatable else self._others:
+                body = None if text is None else Small(text)
+                if body is not None:
+                    body.on_whole = leaving
+                elif leaving is not None:
+                    leaving()
+                return await self._exchanged(call, bearer, body, self.timeout)
+        text.on_whole = leaving
         try:
-            async with self._uploads.under_way(body, self.timeout.total):
-                return await self._exchanged(call, bearer, body, _without_total(self.timeout))
+            async with self._uploads.under_way(text, self.timeout.total):
+                return await self._exchanged(call, bearer, text, _without_total(self.timeout))
         except RequestTimeout:
             raise
         except TimeoutError as error:
-            failure = self._error(call, error, None, body)
+            failure = self._error(call, error, None, text)
         raise failure.with_traceback(None)
 
     async def _exchanged(
-        self, call: Call[Any], bearer: Secret, body: bytes | Upload | None, timeout: aiohttp.ClientTimeout
+        self, call: Call[Any], bearer: Secret, body: Outgoing | None, timeout: aiohttp.ClientTimeout
     ) -> Answer:
         session = self._opened()
         answer: Answer | None = None
@@ -139,7 +156,7 @@ class HTTP:
         except asyncio.CancelledError as error:
             # The frames inside aiohttp hold the token; whoever prints this traceback with locals shall not see it.
             error.__context__ = None
-            vars(error)["may_have_been_created"] = not isinstance(body, Upload) or body.whole
+            vars(error)["may_have_been_created"] = body is None or body.whole
             raise error.with_traceback(None) from None
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not session.closed:
@@ -169,7 +186,10 @@ class HTTP:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                headers=_HEADERS, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+                connector=aiohttp.TCPConnector(limit=0),  # two semaphores see to that
+                headers=_HEADERS,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
             )
         return self._session
 
@@ -178,18 +198,19 @@ class HTTP:
         call: Call[Any],
         trouble: Exception,
         session: aiohttp.ClientSession | None,
-        body: bytes | Upload | None,
+        body: Outgoing | None,
     ) -> KlingError:
         where = f"{call.method} {self.base.origin()}{call.path}"
         kind, words = type(trouble).__name__, _words(trouble)
         whole, when = True, ""
-        if isinstance(body, Upload) and not body.whole:
+        if body is not None and not body.whole:
             if body.trouble is not None:
                 return body.trouble
             whole, when = False, " before all of the request was sent"  # and half a request makes no task
         if self._closed or (session is not None and session.closed):
             return ClientClosed(f"the session was closed during {where}{when}", may_have_been_created=whole)
-        if isinstance(trouble, aiohttp.ConnectionTimeoutError):
+        unsent = isinstance(body, Small) and not whole
+        if isinstance(trouble, aiohttp.ConnectionTimeoutError) or (isinstance(trouble, TimeoutError) and unsent):
             return RequestTimeout(f"no connection to the vendor in time: {where}")
         if isinstance(trouble, TimeoutError):
             told = f"nothing moved for too long{when}" if when else "no answer in time"

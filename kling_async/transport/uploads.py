@@ -15,12 +15,12 @@ from contextlib import ExitStack, aclosing, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-import aiohttp
 import attrs
 
 from ..errors import InvalidRequest
 from ..media.inputs import PIECE, Embedded, encoded
 from ..protocol.codec import dumps
+from .bodies import Outgoing
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -48,18 +48,12 @@ class Part:
     """Whether the next block has to be waited for in a thread."""
 
 
-class Upload(aiohttp.Payload):
+class Upload(Outgoing):
     """A body that is written piece by piece."""
 
     def __init__(self, parts: list[Part], threads: Threads) -> None:
         super().__init__(parts, content_type="application/json")
         self._parts, self._threads = parts, threads
-        self.whole: bool = False
-        """Whether the last piece was given to a connection. Before that nobody can have understood the body."""
-        self.on_whole: Callable[[], None] = _nothing
-        """Called when it is."""
-        self.trouble: InvalidRequest | None = None
-        """Why the body cannot be sent, where the reason is one of its files."""
         self.on_progress: Callable[[], None] = _nothing
         """Called after each piece that the connection took, and when a file was waited for."""
         self.on_wait: Callable[[], None] = _nothing
@@ -94,14 +88,13 @@ class Upload(aiohttp.Payload):
                         self.on_progress()
                         for piece in _pieces(part, block):
                             left -= len(piece)
-                            if not left and not self.whole:
-                                self.whole = True
-                                self.on_whole()
+                            if not left:
+                                self.leaves(writer)
                             await writer.write(piece)
                             self.on_progress()
                             await asyncio.sleep(0)  # a fast line never makes anybody wait, and the others want a turn
             finished = True
-        except InvalidRequest as error:
+        except InvalidRequest as error:  # one of its files
             self.trouble = error
             raise
         finally:
@@ -113,14 +106,6 @@ class Upload(aiohttp.Payload):
         """Cut the connection. Closing it, as aiohttp does, waits for a vendor who has stopped to read."""
         if self._transport is not None:
             self._transport.abort()
-
-    async def write_with_length(
-        self,
-        writer: AbstractStreamWriter,
-        content_length: int | None,  # noqa: ARG002 - aiohttp's word for `size`
-    ) -> None:
-        """Write everything, which is never more or less than was announced."""
-        await self.write(writer)
 
 
 @attrs.define(eq=False)
