@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
 from ..errors import CODES, GATEWAY, MESSAGES, ApiError, BadRequest, Meaning, ResponseError, ServerError
@@ -51,7 +53,7 @@ def unwrap(answer: Answer, mask: Mask) -> Json:
     raise ResponseError(
         words,
         status=answer.status,
-        request_id=request_id(answer, envelope),
+        request_id=request_id(answer, envelope, mask),
         excerpt=excerpt(answer.body, mask),
     )
 
@@ -73,9 +75,9 @@ def refusal(answer: Answer, envelope: Mapping[str, Json], mask: Mask, *, code: i
         text,
         code=code,
         status=answer.status,
-        request_id=request_id(answer, envelope),
+        request_id=request_id(answer, envelope, mask),
         advice=meaning.advice,
-        retry_after=_seconds(answer.headers.get("Retry-After")),
+        retry_after=_asked(answer.headers),
     )
     if kind is ApiError and answer.status >= 500:  # a code nobody has seen: the status tells whose fault it was
         error.retryable = error.may_have_been_created = True
@@ -99,7 +101,7 @@ def located(error: ApiError, answer: Answer, mask: Mask) -> ApiError:
         excerpt(error.message.encode("utf-8", "replace"), mask),
         code=error.code,
         status=answer.status,
-        request_id=request_id(answer, envelope if isinstance(envelope, dict) else {}),
+        request_id=request_id(answer, envelope if isinstance(envelope, dict) else {}, mask),
         advice=error.advice,
     )
 
@@ -108,20 +110,26 @@ def excerpt(body: bytes, mask: Mask) -> str:
     """The first readable words of a body in one line, without control characters, markup, secrets or signed links."""
     # Before secrets are looked for: one with an invisible character in it is still one to whoever reads it.
     text = _MARKUP.sub(" ", visible(body[: 16 * _EXCERPT].decode("utf-8", "replace")))
-    text = mask(" ".join(text.split()))
-    for pattern, replacement in _DELICATE:
-        text = pattern.sub(replacement, text)
+    text = _discreet(" ".join(text.split()), mask)
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}..."
 
 
-def request_id(answer: Answer, envelope: Mapping[str, Json]) -> str | None:
-    """What the vendor's support asks for, wherever it stands; one readable word of a bounded length."""
+def request_id(answer: Answer, envelope: Mapping[str, Json], mask: Mask) -> str | None:
+    """What the vendor's support asks for, wherever it stands; one readable word of a bounded length, no secret."""
     named = envelope.get("request_id")
     told = named if isinstance(named, str) and named else answer.headers.get("X-Request-Id")
     if told is None:
         return None
-    plain = "".join(visible(told[: 2 * _LONGEST_ID]).split())
+    # Before it is one word, in which a secret's name would be part of it, and before it is cut, as a secret may be.
+    plain = mask("".join(_discreet(" ".join(visible(told[: 16 * _EXCERPT]).split()), mask).split()))
     return (plain or None) if len(plain) <= _LONGEST_ID else f"{plain[:_LONGEST_ID]}..."
+
+
+def _discreet(text: str, mask: Mask) -> str:
+    text = mask(text)
+    for pattern, replacement in _DELICATE:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _relayed(envelope: Mapping[str, Json]) -> bool:
@@ -147,5 +155,18 @@ def _gateway(status: int) -> Meaning:
     return GATEWAY.get(status, fallback)
 
 
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.strip().isdecimal() and len(header) <= 9 else None
+def _asked(headers: Mapping[str, str]) -> float | None:
+    """The seconds of a Retry-After: a number, or a date, of which the answer's own says how far away it is."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isdecimal():
+        return float(asked) if len(asked) <= 9 else None
+    until, now = moment(asked), moment(headers.get("Date", ""))
+    return None if until is None or now is None else max(0.0, until - now)
+
+
+def moment(date: str) -> float | None:
+    """A header's date in seconds since 1970; None where it is none."""
+    try:
+        return parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp()  # which is what HTTP's dates are in
+    except (ValueError, OverflowError):
+        return None

@@ -176,6 +176,8 @@ class Authorizer:
     clock: Callable[[], float] = time.time
     ahead: float = attrs.field(default=0.0, init=False)
     """Seconds by which the vendor's clock was found to be ahead of ours."""
+    _proven: float = attrs.field(default=0.0, init=False)
+    """What that was when a token in place of a refused one was last let in."""
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False, repr=False)
     _keys: Keys | None = attrs.field(default=None, init=False, repr=False)
     _token: Secret | None = attrs.field(default=None, init=False, repr=False)
@@ -209,6 +211,16 @@ class Authorizer:
                 self.ahead = ahead
             token = await self._renewed()
             return None if isinstance(self._keys, ApiKey) and token == refused else token
+
+    def proved(self, replacement: Secret, *, good: bool) -> None:
+        """Take in whether what `replace` gave was let in. A clock that was not better than before is not believed."""
+        if self._token is not replacement:  # somebody else's by now, who will tell
+            return
+        if good:
+            self._proven = self.ahead
+        elif self.ahead != self._proven:
+            self.ahead = self._proven
+            self._until = 0.0  # the next token is made anew, and so by the other clock
 
     async def _renewed(self) -> Secret:
         keys = _keys(self.source if isinstance(self.source, AccessKey | ApiKey) else await self.source())

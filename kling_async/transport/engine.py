@@ -32,7 +32,7 @@ from .auth import Authorizer, Secret
 from .budget import RetryBudget
 from .healing import AGAIN, BY_CLOCK, ahead, clock_is, second
 from .http import HTTP
-from .rate import RateGate
+from .rate import Rate, RateGate
 
 T = TypeVar("T")
 
@@ -56,6 +56,13 @@ def asked_pause(error: BaseException | None) -> float | None:
 def too_fast(error: BaseException) -> bool:
     """Whether it is about requests per second, which the gates see to: 1302, or a gateway's 429 without a code."""
     return isinstance(error, RateLimited) and not isinstance(error, SlotsExceeded)
+
+
+def _count(rate: Rate, failure: KlingError, now: float, cuts: int) -> None:
+    if too_fast(failure):
+        rate.refused(now, cuts, asked_pause(failure))
+    elif isinstance(failure, ApiError) and failure.code is not None:
+        rate.accepted(now)  # refused for what it is, so that it was let in
 
 
 @attrs.define(eq=False)
@@ -98,11 +105,13 @@ class Engine:
         """
         Exchange a call when its turn has come, and return what it reads or raise what became of it.
 
-        *leaving* is called just before the vendor can have understood the call. A token that was refused as such is
-        replaced and the call sent once more, creates too: of such a refusal it is certain that nothing was made.
+        *leaving* is called just before the vendor can have understood the call, each time; a `KlingError` of its own is
+        raised instead of sending. A token that was refused as such is replaced and the call sent once more, creates
+        too: of such a refusal it is certain that nothing was made.
         """
         gate = self.queries if call.repeatable else self.creates
         another: Secret | None = None
+        tried = 0.0
         while True:
             if gate.rate.limited:
                 await gate.turn()
@@ -117,18 +126,21 @@ class Engine:
             else:
                 gate.rate.accepted(now())
                 self.budget.refill()
+                if another is not None:
+                    self._let_in(another)
                 return value
-            if too_fast(failure):
-                gate.rate.refused(now(), cuts, asked_pause(failure))
-            elif isinstance(failure, ApiError) and failure.code is not None:
-                gate.rate.accepted(now())  # refused for what it is, so that it was let in
-            if another is not None or not isinstance(failure, AuthenticationError) or failure.code not in AGAIN:
+            _count(gate.rate, failure, now(), cuts)
+            if not isinstance(failure, AuthenticationError) or failure.code not in AGAIN:
+                break
+            if another is not None:
+                self.authorizer.proved(another, good=False)
                 break
             another = await self._replaced(token, failure, answer, now() - start)
             if another is None:
                 break
+            tried = self.authorizer.ahead
         if another is not None and isinstance(failure, AuthenticationError):
-            failure = second(failure, self.authorizer.ahead)
+            failure = second(failure, tried)
         # Without the frames of the parser, whose locals hold whatever the vendor may have echoed.
         raise failure.with_traceback(None)
 
@@ -136,7 +148,7 @@ class Engine:
         """A failure with all that the answer tells: one found while reading the data has not seen the rest."""
         if isinstance(failure, ResponseError) and failure.status is None:
             text = excerpt(str(failure).encode(), self.authorizer.mask)
-            return ResponseError(text, status=answer.status, request_id=request_id(answer, {}))
+            return ResponseError(text, status=answer.status, request_id=request_id(answer, {}, self.authorizer.mask))
         if isinstance(failure, ApiError) and failure.status is None:
             return located(failure, answer, self.authorizer.mask)
         return failure
@@ -149,14 +161,17 @@ class Engine:
         if refusal.code in BY_CLOCK and self.http.trusted:
             measured = ahead(answer.headers.get("Date"), self.authorizer.clock(), took)
         try:
-            another = await self.authorizer.replace(token, measured)
+            return await self.authorizer.replace(token, measured)
         except Exception as error:  # noqa: BLE001 - a provider's; the refusal is what became of the call, and is raised
             log.warning("a token was refused, and the provider of credentials failed: %s", type(error).__name__)
             return None
-        if another is not None and measured and not self._told:
+
+    def _let_in(self, another: Secret) -> None:
+        """A token in place of a refused one was good, and so was the clock it was made by."""
+        self.authorizer.proved(another, good=True)
+        if (seconds := self.authorizer.ahead) and not self._told:
             self._told = True
-            log.warning("%s; tokens are made by the vendor's clock from now on", clock_is(measured))
-        return another
+            log.warning("%s; tokens are made by the vendor's clock from now on", clock_is(seconds))
 
     async def _again(self, call: Call[T], first: KlingError) -> T:
         def pause(state: RetryCallState) -> float:

@@ -6,11 +6,10 @@ the vendor's own time, which is believed only where nobody on the way can have w
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ..errors import AuthenticationError
+from ..protocol.envelope import moment
 
 AGAIN: Final = frozenset({1002, 1003, 1004})
 """Codes after which another token may be let in. Others are about the keys, or a missing header."""
@@ -33,13 +32,10 @@ def ahead(date: str | None, now: float, took: float) -> float | None:
     *now* is our clock when the answer came, *took* the seconds since the request was begun, of which the answer's way
     is taken to be half.
     """
-    try:
-        moment = parsedate_to_datetime(date or "").replace(tzinfo=UTC).timestamp()  # which is what HTTP's dates are in
-    except (ValueError, OverflowError):
+    told = moment(date or "")
+    if told is None or not _EARLIEST <= told < _LATEST:
         return None
-    if not _EARLIEST <= moment < _LATEST:
-        return None
-    found = moment + _ROUNDING + min(took / 2, _MOST_WAY) - now
+    found = told + _ROUNDING + min(took / 2, _MOST_WAY) - now
     return found if abs(found) > _ALIKE else 0.0
 
 

@@ -277,6 +277,24 @@ def test_request_id_comes_from_body_or_header(body: object, header: str, expecte
     assert f"request {expected}" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "date", "expected"),
+    [
+        ("Sat, 28 Mar 2026 12:13:20 GMT", "Sat, 28 Mar 2026 12:12:50 GMT", 30.0),
+        ("Saturday, 28-Mar-26 12:13:20 GMT", "Sat, 28 Mar 2026 12:12:50 GMT", 30.0),
+        ("Sat, 28 Mar 2026 12:12:20 GMT", "Sat, 28 Mar 2026 12:12:50 GMT", 0.0),
+        ("Sat, 28 Mar 2026 12:13:20 GMT", "", None),
+        ("Sat, 28 Mar 2026 12:13:20 GMT", "today", None),
+        ("Sat, 99 Mar 2026 12:13:20 GMT", "Sat, 28 Mar 2026 12:12:50 GMT", None),
+    ],
+)
+def test_retry_after_may_be_a_date(seconds: str, date: str, expected: float | None) -> None:
+    """It is as far away as the vendor's own clock says; without that it says nothing."""
+    error = failure({"code": 1302}, 429, Retry_After=seconds, Date=date)
+
+    assert expected == error.retry_after
+
+
 HOSTILE = "r\r\nERROR:root:fake line\x1b[31m\u202e\u2028\x00"
 
 
@@ -296,6 +314,41 @@ def test_text_from_outside_stays_one_line_of_a_bounded_length(
     assert error.request_id.isprintable()
     assert 600 > len(str(error))
     assert 100 > len(error.request_id) == len(gateway.request_id)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (SECRET, "***"),
+        (f"a-{SECRET}-b", "a-***-b"),
+        (f"Bearer {SECRET}", "Bearer***"),
+        (f"Bearer {JWT[:40]}", "Bearer***"),
+        (JWT, "***"),
+        (f"{SECRET[:9]}\u200b{SECRET[9:]}", "***"),
+        (f"{SECRET[:9]} {SECRET[9:]}", "***"),
+        (f"{'x' * 70}{SECRET}{'x' * 70}", f"{'x' * 70}***xxxxxxx..."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "status"), [({"code": 1201}, 400), (b"<html>", 502), (b"<html>", 200), ({"code": 0, "data": "x"}, 301)]
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_secret_in_a_request_id_is_taken_out(
+    told: str,
+    shown: str,
+    body: dict[str, object] | bytes,
+    status: int,
+    inside: bool,  # noqa: FBT001
+) -> None:
+    """A gateway that makes an id of what it was sent, and cuts it, gives nothing away."""
+    if inside and isinstance(body, dict):
+        error = failure({**body, "request_id": told}, status)
+    else:
+        error = failure(body, status, X_Request_Id=told)
+
+    assert shown == error.request_id
+    assert SECRET not in str(error)
+    assert "eyJ" not in str(error)
 
 
 def test_secret_with_an_invisible_character_in_it_is_a_secret() -> None:

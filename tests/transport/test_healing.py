@@ -14,7 +14,7 @@ import jwt
 import pytest
 from yarl import URL
 
-from kling_async import AccessKey, ApiKey, AuthenticationError, KlingClient, Retry
+from kling_async import AccessKey, ApiKey, AuthenticationError, ConnectionFailed, KlingClient, Retry
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY, Emulator
 from kling_async.media.embedded import Embedded
 from kling_async.protocol.call import Body, Call
@@ -161,6 +161,66 @@ async def test_a_second_refusal_is_final_and_says_what_was_tried(code: int) -> N
     told = "refused as well" if code == 1002 else "the local clock is 500"
     assert told in caught.value.advice
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("proven", [0.0, 3600.0], ids=["at first", "after a good one"])
+@pytest.mark.parametrize("code", [1003, 1004])
+async def test_one_wrong_date_does_not_make_all_later_tokens_wrong(
+    proven: float, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A clock by which a token was refused as well is forgotten, and the one before is what goes on being used."""
+    good: list[Script] = [dated(refused(1003, 401), HERE + proven), said(row())] if proven else []
+    wrong = dated(refused(code, 401), HERE + 1e8)
+    async with Vendor(*good, wrong, refused(1003, 401), said(row())) as vendor:
+        engine = an_engine(vendor)
+        if good:
+            await engine.attempt(a_call())
+        caplog.clear()
+        with pytest.raises(AuthenticationError, match=r"10000000. s behind"):
+            await engine.attempt(a_call(prompt="x"))
+        await engine.attempt(a_call(prompt="x"))
+        await engine.close()
+
+    assert proven == pytest.approx(engine.authorizer.ahead, abs=1)
+    assert HERE - 30 + proven == pytest.approx(claims(vendor.seen[-1])["nbf"], abs=2)
+    assert not caplog.records
+
+
+async def test_calls_that_were_refused_together_forget_a_wrong_date_together() -> None:
+    """In whatever order they hear of it."""
+    wrong = dated(refused(1004, 401), HERE + 1e8)
+
+    def by_token(seen: Seen) -> Reply:
+        return said(row()) if later and claims(seen)["nbf"] == HERE - 30 else wrong
+
+    later = list[bool]()
+    async with Vendor(by_token) as vendor:
+        engine = an_engine(vendor)
+        errors = await asyncio.gather(*(engine.attempt(a_call()) for _ in range(20)), return_exceptions=True)
+        later.append(True)
+        await engine.attempt(a_call())
+        await engine.close()
+
+    assert {AuthenticationError} == {type(error) for error in errors}
+    assert 0.0 == engine.authorizer.ahead
+    assert 41 == len(vendor.seen)
+
+
+@pytest.mark.parametrize("body", [{"prompt": "x"}, {"prompt": "x" * 600_000}], ids=["small", "large"])
+async def test_a_create_whose_caller_has_left_meanwhile_is_not_sent_again(body: dict[str, Body]) -> None:
+    """Who is asked before the repeat leaves may say no, and that is what is raised."""
+
+    def once() -> None:
+        if vendor.seen:
+            raise ConnectionFailed("the caller has left")
+
+    async with Vendor(refused(1004, 401), said(row())) as vendor:
+        engine = an_engine(vendor)
+        with pytest.raises(ConnectionFailed, match="the caller has left"):
+            await engine.attempt(a_call(**body), leaving=once)
+        await engine.close()
+
+    assert 1 == len(vendor.seen)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, None])

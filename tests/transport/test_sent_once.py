@@ -47,6 +47,19 @@ async def test_a_query_on_a_new_connection_that_dies_is_seen_no_more_than_that()
     assert 2 >= len(vendor.seen)
 
 
+@pytest.mark.looptime
+@pytest.mark.parametrize("reply", [refused(5000, 500), refused(1302, 429), Reply(cut=True), Reply(b"<p>oops")])
+async def test_what_is_billed_is_not_repeated_however_often_queries_are(reply: Reply) -> None:
+    """Not all that is billed is a task: such a call is sent as well, and once."""
+    async with Vendor(reply) as vendor:
+        async with KlingClient(api_key=API_KEY, base_url=vendor.url, retry=Retry(attempts=4)) as kling:
+            engine = kling._inside.core.engine
+            with pytest.raises(KlingError):
+                await engine.send(CREATE)
+
+        assert 1 == len(vendor.seen)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
     "reply",
