@@ -11,6 +11,7 @@ from kling_async import ApiError, ClientClosed, DuplicateTask, KlingClient, Limi
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import Bend, Down, Fault, Hide, Lose, Refuse, RepeatedIds, Slow
 from kling_async.events import Event, SubmitEnded
+from tests.support.vendor import API_KEY, Reply, Seen, Vendor, refused, row, said
 
 WAYS: list[Any] = [
     "cut", "cut_body", "reset", "empty", "unreadable", "no_task_id", "html", "silence",
@@ -158,8 +159,8 @@ async def test_a_permanent_refusal_is_not_repeated(code: int) -> None:
 @pytest.mark.looptime
 @pytest.mark.parametrize("polls", [True, False])
 async def test_a_vendor_that_dies_and_comes_back_costs_nothing(*, polls: bool) -> None:
-    """In the middle of twenty creates and of the waiting for their ends."""
-    down = [Down(since=since, until=since + 10) for since in (0.5, 15, 40)]
+    """In the middle of twenty creates and of the waiting for their ends; away for less than five attempts last."""
+    down = [Down(since=since, until=since + 10) for since in (0.5, 41, 82)]
     slow = Slow(1.0, calls="creates")  # so that some of them are under way when the end comes
     polling = Polling(list_pages=polls)
     async with Emulator(faults=[slow, *down], slots={"image": 5}) as emulator:
@@ -260,7 +261,7 @@ async def test_a_create_that_its_caller_leaves_is_followed_for_ten_seconds() -> 
             assert [] == early
             assert ["unknown"] == [event.outcome for event in told if isinstance(event, SubmitEnded)]
             assert 1 == kling.slots["image"].used
-            await asyncio.sleep(900)
+            await asyncio.sleep(60)
             assert 0 == kling.slots["image"].used
             assert 1 == posts(emulator)
 
@@ -349,3 +350,28 @@ async def made(kling: KlingClient, number: int) -> Any:
 def posts(emulator: Emulator) -> int:
     """How many creates the vendor was sent."""
     return sum(request.method == "POST" for request in emulator.requests)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_list_that_does_not_tell_leads_to_no_second_create(*, named: bool) -> None:
+    """Its rows name no external ids, so that any of them may be the task; where they do, there certainly is none."""
+    sent = list[str]()
+
+    def answer(seen: Seen) -> Reply:
+        if seen.method == "POST":
+            sent.append(seen.json["external_task_id"])
+            return refused(5000, 500) if len(sent) == 1 else said(row("9"))
+        if "pageNum" not in seen.path:
+            return refused(1201, 400, "Task not found by id/external id")
+        told = [row("8", task_info={"external_task_id": "theirs"} if named else {})]
+        return said(told if "pageNum=1&" in seen.path else [])
+
+    async with Vendor(answer) as vendor:
+        async with KlingClient(base_url=vendor.url, api_key=API_KEY, retry=Retry(settle=2)) as kling:
+            (made,) = await asyncio.gather(
+                kling.images.multi_shot(element_frontal_image=PICTURE), return_exceptions=True
+            )
+
+    assert 1 == len(set(sent))
+    assert (2, "9") == (len(sent), getattr(made, "id", None)) if named else isinstance(made, SubmitUnknown)

@@ -32,6 +32,7 @@ from kling_async import (
     PolicyError,
     ResponseError,
     Retry,
+    SubmitUnknown,
 )
 from kling_async.api import Images
 from kling_async.errors import ApiError
@@ -49,6 +50,7 @@ ROW = Images.generate
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\2\0\0\0\2\0"
 PAGE = b"<html><title>502 Bad Gateway</title></html>"
 ABSENT = refused(1201, 400, "Task not found by external id")
+THEIRS = row("7", task_info={"external_task_id": "theirs"})
 MADE = said(row("1", task_info={"external_task_id": ID}))
 
 
@@ -191,6 +193,7 @@ LOST = [
     Reply(b'{"code": 0, "data": {"task_id": "1"', 200),
     Reply(b'{"code": 0', 200, length=500),
     Reply(PAGE, 200),
+    said(THEIRS),
     Reply(cut=True),
     Reply(silent=True),
 ]
@@ -225,6 +228,30 @@ async def test_a_create_that_made_nothing_is_sent_again_when_that_is_certain(rep
     assert "1" == created.task.id
     assert ["POST", *["GET"] * 7, "POST"] == [seen.method for seen in vendor.seen]
     assert 1 == len(set(posts(vendor)))
+
+
+@pytest.mark.looptime
+async def test_another_task_than_the_one_asked_for_is_not_taken_for_it() -> None:
+    """Nor does it prove that there is none."""
+    async with Vendor(Scripted([Reply(cut=True), MADE], [said(THEIRS)])) as vendor, a_side(vendor.url) as side:
+        with pytest.raises(SubmitUnknown, match="could not be found out") as caught:
+            await side.make()
+
+    assert isinstance(caught.value.__cause__, ResponseError)
+    assert 1 == len(posts(vendor))
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("info", [{}, {"external_task_id": ""}, {"external_task_id": None}, None])
+async def test_an_answer_without_an_external_id_is_about_the_one_that_was_asked_for(info: object) -> None:
+    """Live answers have been seen to leave it out."""
+    told = said(row("1", task_info=info))
+    async with Vendor(Scripted([Reply(cut=True)], [told])) as vendor, a_side(vendor.url) as side:
+        found = await side.make()
+    async with Vendor(told) as vendor, a_side(vendor.url) as side:
+        made = await side.make()
+
+    assert "1" == found.task.id == made.task.id
 
 
 @pytest.mark.looptime
