@@ -113,7 +113,7 @@ class Ceiling:
         self._refusals = 0
         if self.learned == ENDLESS:
             return
-        self.learned = max(self.learned, self.held)
+        self.learned = max(self.learned, self.held - self._doubted)
         if probe and not self._probing and now >= self._next_probe:  # all of the handful
             self._handful = max(1, min(2 * self._handful, self.held // _HANDFUL))
             self._gap = _GAP

@@ -348,3 +348,39 @@ def test_a_probe_that_was_not_made_leaves_room_for_the_next() -> None:
 
     assert 1 == account.probe()
     assert 6 == account.ceiling.learned
+
+
+def test_a_doubt_teaches_nothing_before_it_is_settled() -> None:
+    """A probe beside a task that was perhaps not made says nothing about one slot more."""
+    ceiling = Ceiling(None, median=20.0, chance=random.Random(1))
+    for _ in range(3):
+        ceiling.sent(1, probe=False)
+    for _ in range(2):
+        ceiling.accepted(1, 0.0, probe=False)
+    ceiling.refused(1, 0.0, probe=False)
+    ceiling.freed(1, 1.0, None)
+    ceiling.sent(1, probe=False)
+    ceiling.doubted(1, probe=False)
+    ceiling.sent(1, probe=True)
+    ceiling.accepted(1, 30.0, probe=True)
+    before, used = ceiling.learned, ceiling.used
+    ceiling.settled(1)
+    ceiling.accepted(1, 31.0, probe=False)
+
+    assert (2, 3) == (before, used)
+    assert (3, 3, 0) == (ceiling.learned, ceiling.used, ceiling.away)
+
+
+def test_a_probe_that_is_in_doubt_keeps_no_other_from_being_sent() -> None:
+    """It is not under way any more."""
+    account = Account(3)
+    while not account.refused:
+        account.burst()
+    at = account.ceiling.probe_at(1)
+    account.ceiling.sent(1, probe=True)
+    during = account.ceiling.probe_at(1)
+    account.ceiling.doubted(1, probe=True)
+
+    assert at is not None
+    assert during is None
+    assert at == account.ceiling.probe_at(1)
