@@ -532,7 +532,8 @@ class Watcher:
             told = (task.updated_ms - task.created_ms) / 1000
         if handle.born is None or told is None:
             return told
-        least: float = handle.place.sure
+        block: Block[Handle] = handle.place
+        least = block.born + block.sure - handle.born
         most = asyncio.get_running_loop().time() - handle.born
         if told > 2 * most + _LONGEST_AGO:
             return None
