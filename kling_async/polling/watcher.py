@@ -153,7 +153,9 @@ class Watcher:
         self._moments: deque[float] = deque(maxlen=_MOMENTS)
         """How far the vendor's clock is ahead of the loop's, at least, by the latest answers."""
         self._honest = True
-        """Whether `updated_at` tells when tasks end, as far as was seen."""
+        """Whether `updated_at` told when the last task ended, as far as was seen."""
+        self._doubted = False
+        """Whether the log knows that it does not always."""
         self._unknown_words = set[str]()
         self._wake: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
@@ -605,15 +607,17 @@ class Watcher:
             told = (task.updated_ms - task.created_ms) / 1000
         if handle.born is None or told is None:
             return told
-        least: float = handle.place.sure
+        block: Block[Handle] = handle.place
+        least = block.born + block.sure - handle.born
         most = asyncio.get_running_loop().time() - handle.born
         if told > 2 * most + _LONGEST_AGO:
             return None
-        if least - _MARGIN <= told and self._honest:
-            return told  # more than was seen, perhaps: the age of a task that was made elsewhere is a guess
+        self._honest = least - _MARGIN <= told
         if self._honest:
-            self._honest = False
-            log.warning("updated_at does not tell when tasks of %s end; their durations are taken as seen", self._name)
+            return told  # more than was seen, perhaps: the age of a task that was made elsewhere is a guess
+        if not self._doubted:
+            self._doubted = True
+            log.warning("updated_at does not tell when tasks of %s end; durations are taken as seen", self._name)
         return (least + most) / 2
 
     def _locate(self, handle: Handle, task: Task[Any], at: float) -> None:
