@@ -52,8 +52,9 @@ class Outgoing(aiohttp.Payload):
 class Small(Outgoing):
     """A body that is written at once."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, on_whole: Callable[[], None] | None) -> None:
         super().__init__(text, content_type="application/json")
+        self.on_whole = on_whole
         self._text = text
         self._size = len(text)
 

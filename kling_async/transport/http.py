@@ -63,6 +63,10 @@ def is_loopback(url: URL) -> bool:
         return host == "localhost"
 
 
+def _room(http: HTTP) -> asyncio.Semaphore:
+    return asyncio.Semaphore(AT_ONCE if http.borrowed is None else sys.maxsize)
+
+
 @attrs.define(eq=False)
 class HTTP:
     """Exchanges calls for answers over one session, made at the first call and closed by `close`."""
@@ -71,17 +75,12 @@ class HTTP:
     timeout: aiohttp.ClientTimeout
     borrowed: aiohttp.ClientSession | None = None
     """A session of the caller's; used, and never closed here."""
-    _queries: asyncio.Semaphore = attrs.field(init=False, repr=False)
-    _others: asyncio.Semaphore = attrs.field(init=False, repr=False)
+    _queries: asyncio.Semaphore = attrs.field(default=attrs.Factory(_room, takes_self=True), init=False, repr=False)
+    _others: asyncio.Semaphore = attrs.field(default=attrs.Factory(_room, takes_self=True), init=False, repr=False)
     _uploads: Uploads = attrs.field(factory=Uploads, init=False, repr=False)
     _session: aiohttp.ClientSession | None = attrs.field(default=None, init=False)
     _loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False, repr=False)
     _closed: bool = attrs.field(default=False, init=False)
-
-    @_queries.default
-    @_others.default
-    def _room(self) -> asyncio.Semaphore:
-        return asyncio.Semaphore(AT_ONCE if self.borrowed is None else sys.maxsize)
 
     @property
     def closed(self) -> bool:
@@ -116,13 +115,15 @@ class HTTP:
         self._opened()
         text = None if call.body is None else await self._uploads.prepared(call.body)
         if not isinstance(text, Upload):
-            async with self._queries if call.repeatable else self._others:
-                body = None if text is None else Small(text)
-                if body is not None:
-                    body.on_whole = leaving
-                elif leaving is not None:
+            room = self._queries if call.repeatable else self._others
+            await room.acquire()  # not `async with`, which costs every query two coroutines more
+            try:
+                body = None if text is None else Small(text, leaving)
+                if body is None and leaving is not None:
                     leaving()
                 return await self._exchanged(call, bearer, body, self.timeout)
+            finally:
+                room.release()
         text.on_whole = leaving
         try:
             async with self._uploads.under_way(text, self.timeout.total):
