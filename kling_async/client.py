@@ -272,6 +272,7 @@ class _Inside:
             call=call,
             find=partial(made, core.engine, row, external),
             hold=hold,
+            given=getattr(request, "external_task_id", None) is not None,
         )
         return core.handle(row, kind, external, await self._submitter.submit(intent), hold)
 
