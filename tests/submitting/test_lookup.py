@@ -92,6 +92,8 @@ async def test_where_the_vendor_can_be_asked_no_list_is_searched() -> None:
     vendor = lists(tasks(1, 1))
 
     assert await made(vendor, ASKED, "mine", None) is None
+    with pytest.raises(TaskNotFound):
+        await find(vendor, ASKED, None, "mine")
     assert [] == vendor.asked
 
 
@@ -127,12 +129,24 @@ async def test_a_list_in_another_order_is_read_to_its_end(how: str) -> None:
     assert 2 == len(vendor.asked)
 
 
-async def test_neighbours_may_change_places() -> None:
-    """Two servers of the vendor's differ by a second or two."""
+@pytest.mark.parametrize(("late", "pages"), [(2000, 1), (2001, 2)])
+async def test_neighbours_may_change_places(late: int, pages: int) -> None:
+    """Two servers of the vendor's differ by two seconds at most."""
     rows = tasks(900, 0)
-    rows[10], rows[12] = rows[12], rows[10]
+    rows[11]["created_at"] = rows[10]["created_at"] + late
+    vendor = lists(rows)
+    found = await made(vendor, ROW, "old 0", BEGIN + 9_000_000)
 
-    assert await made(lists(rows), ROW, "old 0", BEGIN + 9_000_000) is None
+    assert (pages == 2, pages) == (found is not None, len(vendor.asked))
+
+
+@pytest.mark.parametrize("times", [(5, 4, 3), (5, 3, 3), (5, 3)])
+async def test_one_row_that_is_older_is_enough(times: tuple[int, ...]) -> None:
+    """What follows it is older still."""
+    vendor = lists([task(at, "theirs") for at in times])
+
+    assert await made(vendor, ROW, "mine", BEGIN + 3001) is None
+    assert [(1, 500)] == vendor.asked
 
 
 @pytest.mark.parametrize("odd", [None, "text", [], {}])

@@ -140,3 +140,19 @@ class Pooled(RuleBasedStateMachine):
 
 
 TestPooled = Pooled.TestCase
+
+
+def test_after_a_probe_in_doubt_probes_go_one_by_one_as_before() -> None:
+    """It is counted as a probe once, and no more."""
+    pool: SlotPool[Claim] = SlotPool(Ceiling(None, median=20.0, chance=random.Random(1)), Queue())
+    claims = [Claim(1, urgent=True) for _ in range(9)]
+    for claim in claims:
+        pool.add(claim)
+    first, second = pool.admit(0.0)[0]
+    pool.accepted(first, 0.0)
+    pool.refused(second, 0.0)
+    (probe,) = pool.admit(10.0)[0]
+    pool.doubted(probe)
+    pool.refused(probe, 10.0)
+
+    assert 1 == len(pool.admit(50.0)[0])

@@ -136,6 +136,20 @@ async def test_what_was_not_made_gives_its_slots_back() -> None:
     assert await second is not None
 
 
+async def test_each_task_gives_back_as_much_as_it_held() -> None:
+    """Tasks of a weight share what stands for their slots; those of another weight have their own."""
+    slots = ledger(9)
+    wide, narrow = slots.claim("video", 5), slots.claim("video", 2)
+    other = slots.claim("video", 2)
+    waiting = await begun(slots.acquire("video", 9))
+    for held_by in (wide.held, narrow.held, other.held):
+        held_by.release(1.0)
+
+    assert narrow.held is other.held
+    assert await asyncio.wait_for(waiting, 0.1) is not None
+    assert 9 == slots.slots["video"].used
+
+
 async def test_what_was_made_elsewhere_counts() -> None:
     """At once, even above the limit, and until it was seen to end."""
     slots = ledger(1)
@@ -198,6 +212,16 @@ async def test_no_slot_in_time() -> None:
 
     assert 5 == pytest.approx(after)
     assert await patient is not None
+
+
+async def test_no_slots_in_time_for_a_wide_task() -> None:
+    """It is told how many there were to be."""
+    slots = ledger(3)
+    await held(slots, 1)
+    with pytest.raises(SlotsUnavailable, match=r"^no 3 slots of the pool 'video' came free in 1 s$"):
+        await slots.acquire("video", 3, timeout=1)
+
+    assert 1 == slots.slots["video"].used
 
 
 async def test_the_timeout_goes_on_after_a_refusal() -> None:
@@ -355,7 +379,7 @@ async def test_only_a_task_that_is_under_way_can_be_refused(end: str, used: int)
     slots = ledger()
     hold = await slots.acquire("video", 1)
     getattr(hold, end)()
-    with pytest.raises(RuntimeError, match="a task was refused that is not under way but"):
+    with pytest.raises(RuntimeError, match=r"a task was refused that is not under way but (held|gone)"):
         await hold.refused()
 
     assert (used, 0) == (slots.slots["video"].used, slots.slots["video"].queued)

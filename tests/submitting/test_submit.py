@@ -685,6 +685,7 @@ async def test_a_create_that_was_on_its_way_is_followed_to_its_end(caplog: pytes
     assert ["kling_async create of images.generate"] == others()
     await asyncio.sleep(8.5)
     told = bench.told[0]
+    assert (start + 8, bench.hold) == (told.born, told.hold)
     assert ("images.generate", ID, "accepted", a_task(), None) == (
         told.endpoint,
         told.external_task_id,
