@@ -97,8 +97,9 @@ class DownloadFailed(DownloadEvent):
 @attrs.frozen(kw_only=True)
 class SlotAwaited(Event):
     """
-    A create must wait: for slots that come free when other tasks end, or, as long as the limit is not known, for the
-    answers to those before it.
+    A create must wait for others.
+
+    For tasks to end, or, as long as the limit is not known, for the answers to creates before it.
     """
 
     pool: str

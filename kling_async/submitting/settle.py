@@ -24,6 +24,8 @@ PATIENCE: Final = 120.0
 """Seconds after the window for which questions may fail, or a task that is said to exist stay hidden."""
 _MOMENTS: Final = (1.0, 2.0, 4.0, 8.0)
 _EVERY: Final = 15.0
+_INSTANT: Final = 1e-3
+"""Seconds by which a timer may be early; a moment so near has come, or it would be asked for again and again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,8 +40,9 @@ class Settled(Generic[T]):
 
 def after(elapsed: float, window: float) -> float:
     """The next moment to ask, in seconds after the create: 1, 2, 4, 8, 15, 30, 45 ... and the end of the window."""
-    usual = next((moment for moment in _MOMENTS if moment > elapsed), (elapsed // _EVERY + 1) * _EVERY)
-    return min(window, usual) if elapsed < window else usual
+    now = elapsed + _INSTANT
+    usual = next((moment for moment in _MOMENTS if moment > now), (now // _EVERY + 1) * _EVERY)
+    return min(window, usual) if now < window else usual
 
 
 async def settle(find: Find[T], *, since: float, window: float, taken: bool = False) -> Settled[T]:
@@ -62,7 +65,7 @@ async def settle(find: Find[T], *, since: float, window: float, taken: bool = Fa
         else:
             if found is not None:
                 return Settled(found=found)
-            if begun - since >= window and not taken:
+            if begun - since >= window - _INSTANT and not taken:
                 return Settled(absent=True)
         elapsed = clock() - since
         if elapsed >= window + PATIENCE:
