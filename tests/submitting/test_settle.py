@@ -143,7 +143,9 @@ def test_the_next_moment_is_always_ahead_and_never_jumps_over_the_end(elapsed: f
     assert not elapsed < window < moment
 
 
-@pytest.mark.parametrize(("elapsed", "moment"), [(0.9999995, 2.0), (14.9999999, 30.0), (29.9999999, 45.0), (44.9, 45.0)])
+@pytest.mark.parametrize(
+    ("elapsed", "moment"), [(0.9999995, 2.0), (14.9999999, 30.0), (29.9999999, 45.0), (44.9, 45.0)]
+)
 def test_a_timer_that_is_a_little_early_asks_once(elapsed: float, moment: float) -> None:
     """The moment has come; or the vendor would be asked again and again until it is past."""
     assert moment == after(elapsed, 30.0)
