@@ -21,7 +21,6 @@ from kling_async import (
     ResponseError,
     Retry,
     ServerError,
-    SlotsExceeded,
     SubmitUnknown,
 )
 from kling_async.errors import KlingError
@@ -88,12 +87,12 @@ async def test_a_body_of_more_than_16_mb_is_not_read_to_its_end() -> None:
 
 async def test_a_code_under_http_200_is_an_error_all_the_same() -> None:
     """The service code decides, not the status."""
-    async with Vendor(refused(1303, 200, "parallel task over resource pack limit")) as vendor:
+    async with Vendor(refused(1301, 200, "Failure to pass the risk control system")) as vendor:
         async with a_client(vendor) as kling:
-            with pytest.raises(SlotsExceeded) as caught:
+            with pytest.raises(ContentRefused) as caught:
                 await kling.images.generate(prompt="x")
 
-    assert (1303, 200, "req-1") == (caught.value.code, caught.value.status, caught.value.request_id)
+    assert (1301, 200, "req-1") == (caught.value.code, caught.value.status, caught.value.request_id)
 
 
 async def test_a_code_nobody_has_seen_becomes_an_api_error_with_its_message() -> None:
