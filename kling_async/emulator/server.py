@@ -106,7 +106,7 @@ class Server:
             access_key=settings.access_key,
             secret_key=settings.secret_key,
             api_key=settings.api_key,
-            clocks=(lambda: settings.clock() + self.script.ahead(clock.now()), self._date),
+            clocks=(self._wall, lambda: max(self._wall(), self._date())),
             expired=self.script.expired,
         )
         self._world = World(
@@ -140,6 +140,10 @@ class Server:
         application.router.add_route("*", "/{path:(?s:.*)}", self._call)
         application.on_response_prepare.append(self._stamp)
         return application
+
+    def _wall(self) -> float:
+        """What the wall's clock says, faults included."""
+        return self._settings.clock() + self.script.ahead(self._clock.now())
 
     def _date(self) -> float:
         """What the vendor's clock says, faults included."""
