@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
 
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, KlingError
 from ..media.inputs import PIECE, Embedded, encoded
 from ..protocol.codec import dumps
 from .bodies import Outgoing
@@ -95,7 +95,7 @@ class Upload(Outgoing):
                             await asyncio.sleep(0)  # a fast line never makes anybody wait, and the others want a turn
             finished = True
         except InvalidRequest as error:  # one of its files
-            self.trouble = error
+            self.trouble: KlingError | None = error
             raise
         finally:
             self.on_end()
