@@ -3,6 +3,7 @@
 KlingError
 ├── MissingCredentials, ClientClosed
 ├── InvalidRequest (also ValueError)        refused here, before anything is sent
+│   └── ManifestError                       rows of a batch, all that are wrong
 ├── ConnectionFailed                        nothing reached the vendor
 │   └── RequestTimeout (also TimeoutError)  no answer in time
 ├── ApiError                                the vendor refused
@@ -29,6 +30,7 @@ KlingError
 ├── TaskLost
 ├── DownloadError
 │   └── ExpiredResult, UnsafeURL
+├── JournalError                            a batch's journal cannot be used, or written
 └── WebhookError
 
 No error holds a request, a header or a credential, so that none can leak through a log, a pickle or a traceback.
@@ -63,7 +65,9 @@ __all__ = [
     "ExpiredResult",
     "IPNotAllowed",
     "InvalidRequest",
+    "JournalError",
     "KlingError",
+    "ManifestError",
     "MissingCredentials",
     "NotFound",
     "PermissionDenied",
@@ -71,6 +75,7 @@ __all__ = [
     "RateLimited",
     "RequestTimeout",
     "ResponseError",
+    "RowError",
     "ServerError",
     "ServiceTimeout",
     "ServiceUnavailable",
@@ -87,6 +92,9 @@ __all__ = [
 ]
 
 E = TypeVar("E", bound=Exception)
+
+_ROWS: Final = 20
+"""Rows that a message names."""
 
 
 class KlingError(Exception):
@@ -146,6 +154,42 @@ class InvalidRequest(KlingError, ValueError):
         told = shown(value)
         super().__init__(f"{field}: {rule}; got {told}")
         self.field, self.rule, self.value = field, rule, told if is_large(value) else value
+
+
+class RowError(NamedTuple):
+    """What is wrong with one row of a manifest."""
+
+    where: str
+    """The line, such as `"line 4711"`."""
+    custom_id: str | None
+    field: str
+    rule: str
+    value: object = None
+
+    def __str__(self) -> str:
+        named = "" if self.custom_id is None else f" ({shown(self.custom_id)})"
+        return f"{self.where}{named}: {self.field}: {self.rule}; got {shown(self.value)}"
+
+
+class ManifestError(InvalidRequest):
+    """Rows of a manifest that cannot be sent, all of them. Nothing of the manifest was taken over, nothing was sent."""
+
+    errors: tuple[RowError, ...] = ()
+    """In the order of the rows, the first 10,000."""
+
+    def __init__(self, source: str, errors: Sequence[RowError], *, count: int | None = None) -> None:
+        """*count*: how many there are, where that is more than *errors* holds."""
+        count = len(errors) if count is None else count
+        lines = [str(error) for error in errors[:_ROWS]]
+        more = [f"and {count - len(lines):,} more"] if count > len(lines) else []
+        first = errors[0]
+        KlingError.__init__(
+            self,
+            "\n".join([f"{source}: {count:,} {'row' if count == 1 else 'rows'} cannot be sent", *lines, *more]),
+        )
+        self.field, self.rule = f"{first.where}.{first.field}", first.rule
+        self.value = shown(first.value) if is_large(first.value) else first.value
+        self.errors = tuple(errors)
 
 
 class ConnectionFailed(KlingError):
@@ -354,6 +398,10 @@ class ExpiredResult(DownloadError):
 
 class UnsafeURL(DownloadError):
     """The address of a file is not one that may be fetched."""
+
+
+class JournalError(KlingError):
+    """A batch's journal cannot be opened or written. What was not written has not been sent either."""
 
 
 class WebhookError(KlingError):
