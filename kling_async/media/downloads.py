@@ -23,8 +23,9 @@ from yarl import URL
 
 from ..errors import ClientClosed, DownloadError, ExpiredResult, KlingError, UnsafeURL
 from ..events import DownloadFailed, DownloadFinished, DownloadResumed, Teller
-from ..wording import masked
-from .guard import Guard, PublicResolver
+from .durable import Point, Stored, nothing
+from .guard import Guard
+from .hosts import answered, stranger
 from .naming import within
 from .part import Part
 from .ranges import asking
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
     from ..models import File
     from ..options import Downloads
 
-_BUFFER: Final = 256 * 1024  # bytes after which the socket is left alone, and twice of which may be there
-_HOPS: Final = 3  # redirects
 _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
-_MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _PATIENCE: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 
 
@@ -94,6 +92,38 @@ class Downloader:
         Raises `DownloadError`, or `ExpiredResult` and `UnsafeURL` for what they say. A `.part` stays on failure and on
         cancelling, and is taken up by the next call if the file is still the same.
         """
+        return (await self._named(file, directory, stem, renew, until))[0]
+
+    async def store(
+        self,
+        file: File,
+        directory: Path,
+        stem: str,
+        *,
+        renew: Renew | None = None,
+        until: datetime | None = None,
+        point: Point = nothing,
+    ) -> Stored:
+        """
+        `fetch`, with the size and the SHA-256 of what is now on the disk, taken while it was written.
+
+        *point* is called on the way, from the loop or from a thread; see `durable`.
+        """
+        path, part = await self._named(file, directory, stem, renew, until, hashing=True, point=point)
+        return Stored(path=path, bytes=part.size, sha256=part.sha256)
+
+    async def _named(
+        self,
+        file: File,
+        directory: Path,
+        stem: str,
+        renew: Renew | None,
+        until: datetime | None,
+        *,
+        hashing: bool = False,
+        point: Point = nothing,
+    ) -> tuple[Path, Part]:
+        """The file under its name, and what is known of its bytes."""
         if self._stopped.is_set():
             raise ClientClosed("the client is closed; make a new KlingClient")
         if self._room is None:
@@ -108,7 +138,7 @@ class Downloader:
                 run = Run(
                     name=stem,
                     kind=file.kind,
-                    part=Part(part),
+                    part=Part(part, hashing, point),
                     url=file.url,
                     expires=file.expires_at,
                     until=until,
@@ -116,6 +146,7 @@ class Downloader:
                     cap=self.options.max_bytes[file.kind],
                     tell=self.tell,
                     threads=self._threads,
+                    point=point,
                 )
                 try:
                     name = f"{stem}.{await self._stored(run, home)}"
@@ -125,7 +156,7 @@ class Downloader:
                     failure = unwritable(part, error)
                 else:
                     self.tell(DownloadFinished(name=stem, host=run.host, path=directory / name, received=run.part.size))
-                    return directory / name
+                    return directory / name, run.part
                 self.tell(DownloadFailed(name=stem, host=run.host, error=failure))
         finally:
             self._under_way -= 1
@@ -216,7 +247,8 @@ class Downloader:
         session = self._opened()
         try:
             url = URL(run.url, encoded=True)  # signed: not one character may change
-            async with self._open_end(), self._answered(session, url, asking(run.mark, run.have)) as response:
+            guard, headers = Guard(self.options.hosts, self.trusted), asking(run.mark, run.have)
+            async with self._open_end(), answered(session, guard, url, headers) as response:
                 return await run.take(response)
         except aiohttp.ClientConnectorCertificateError:
             failure: Exception = DownloadError(f"{run.address} has a certificate that does not hold")
@@ -239,35 +271,11 @@ class Downloader:
             finally:
                 self._scopes.discard(scope)
 
-    @contextlib.asynccontextmanager
-    async def _answered(
-        self, session: aiohttp.ClientSession, url: URL, headers: dict[str, str]
-    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        """The answer at the end of the redirects, every one of which leads somewhere that may be asked."""
-        guard = Guard(self.options.hosts, self.trusted)
-        for _ in range(_HOPS + 1):
-            guard.check(url)
-            async with session.get(url, headers=headers, allow_redirects=False) as response:
-                location = response.headers.get("Location")
-                if response.status not in _MOVED or location is None:
-                    yield response
-                    return
-                url = url.join(URL(location, encoded=True))
-        raise DownloadError(f"{masked(str(url))} is the end of more than {_HOPS} redirects")
-
     def _opened(self) -> aiohttp.ClientSession:
         if self._stopped.is_set():
             raise ClientClosed("the client is closed; make a new KlingClient")
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=PublicResolver(self.trusted, self.resolver)),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=False,
-                headers={"Accept-Encoding": "identity"},
-                timeout=self.timeout,
-                read_bufsize=_BUFFER,
-            )
+            self._session = stranger(self.trusted, self.resolver, self.timeout)
         return self._session
 
     async def _pause(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..errors import InvalidRequest
+from .durable import made
 
 if TYPE_CHECKING:
     from ..models import File
@@ -59,7 +60,7 @@ def writable(directory: str | os.PathLike[str]) -> Path:
     """The directory, made if need be. Raises `InvalidRequest` where it cannot be made or written. Blocking."""
     path = Path(directory)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        made(path)
     except OSError as error:
         trouble = error.strerror
     else:

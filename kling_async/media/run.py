@@ -19,6 +19,7 @@ from yarl import URL
 from ..errors import DownloadError, ExpiredResult
 from ..events import DownloadProgress, DownloadStarted, Teller
 from ..wording import masked
+from .durable import Point, nothing
 from .kinds import HEAD, contradicts, extension
 from .naming import digest
 from .pace import LEAST, SPAN, Pace
@@ -73,6 +74,7 @@ class Run:
     """Bytes it may have."""
     tell: Teller = attrs.field(repr=False)
     threads: Threads = attrs.field(repr=False)
+    point: Point = attrs.field(default=nothing, repr=False)
     mark: Mark | None = attrs.field(default=None, init=False)
     """What the bytes in `part` are the beginning of; None where they are no use."""
     fruitless: int = attrs.field(default=0, init=False)
@@ -222,6 +224,7 @@ class Run:
     def _begun(self, have: int, expected: int | None) -> None:
         if not self._started:
             self._started = True
+            self.point("download.started")
             self.tell(DownloadStarted(name=self.name, host=self.host, received=have, expected=expected))
 
     async def _disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

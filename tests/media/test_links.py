@@ -379,7 +379,7 @@ async def test_a_good_name_that_leads_to_this_machine_is_not_followed(tmp_path: 
 async def test_an_emulator_may_be_called_by_the_name_of_this_machine(tmp_path: Path) -> None:
     """Its name leads to this machine, which is allowed for its very port."""
     async with Vendor(Reply(PNG)) as vendor, client(vendor.url.replace("127.0.0.1", "localhost")) as kling:
-        kling._downloader.resolver = Here()
+        kling.inside.core.downloader.resolver = Here()
         (path,) = await kling.download(Image(url=vendor.url.replace("127.0.0.1", "localhost")), tmp_path)
 
     assert PNG == path.read_bytes()

@@ -592,24 +592,6 @@ async def test_closing_ends_downloads_and_waits_for_them(vendor: FileHost, shelf
     assert [] == _open_files(tmp_path)
 
 
-async def test_a_file_is_on_the_disk_before_it_has_its_name(
-    vendor: FileHost, store: Downloader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What has its name is whole after a power cut too. Seen at the system call, for which there is no other window."""
-    flush, flushed = os.fsync, list[tuple[int, bool]]()
-
-    def seen(fd: int) -> None:
-        flushed.append((os.fstat(fd).st_size, (tmp_path / "x.mp4").exists()))
-        flush(fd)
-
-    monkeypatch.setattr(os, "fsync", seen)
-
-    path = await store.fetch(clip(vendor), tmp_path, "x")
-
-    assert tmp_path / "x.mp4" == path
-    assert [(len(MP4), False)] == flushed
-
-
 async def test_no_more_files_are_under_way_than_the_options_allow(vendor: FileHost, tmp_path: Path) -> None:
     """The others wait for one to end."""
     async with BadLine(vendor.url, itertools.repeat(400), stall=True) as line, storing(line.url, concurrency=2) as few:
