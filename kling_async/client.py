@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import os
 import random
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from difflib import get_close_matches
 from enum import Enum, auto
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeVar, cast, get_args
-from weakref import WeakSet
 
 import aiohttp
-import attrs
 
-from .api import CALLS, ROWS, Account, Elements, Images, Sounds, Videos, Voices
-from .api.fields import Checked
-from .errors import ClientClosed, InvalidRequest, KlingError, UnsupportedWarning
-from .events import LimitLearned, Listener, SlotAwaited, SubmitEnded, Teller
+from .api import ROWS, Account, Elements, Images, Sounds, Videos, Voices
+from .core import Core, Inside, unpicklable
+from .errors import ClientClosed, InvalidRequest, KlingError
+from .events import Listener, Teller
 from .fetching import Downloadable, download
 from .handle import TaskHandle, TaskRef, as_completed
 from .media.downloads import Downloader
-from .models import Task
 from .options import Downloads, Limits, Polling, Retry, Validation, validation
-from .polling import memory
-from .polling.durations import Durations, Kind
-from .polling.lookup import find, made
-from .polling.watcher import Watcher
-from .protocol.call import Call, Json
-from .protocol.endpoint import Overview, Pool, TaskSpec, Wanted
-from .submitting.intent import Created, Finished, Intent
-from .submitting.ledger import Held, Hold, Priority, SlotLedger, Slots
-from .submitting.slots import Listeners, LocalLedger
-from .submitting.submit import Submitter, new_id
+from .protocol.endpoint import Pool
+from .submitting.ledger import Priority, Slots
 from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
 from .transport.budget import RetryBudget
 from .transport.engine import Engine
@@ -52,271 +38,6 @@ BASE_URL = "KLING_BASE_URL"
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 
 log: Final = logging.getLogger("kling_async.client")
-
-
-@attrs.define(eq=False)
-class _Core:
-    """What all views of a client share: the engine, the slots, and a watcher for each endpoint. Keeps the handles."""
-
-    engine: Engine
-    polling: Polling
-    limits: Limits
-    random: random.Random
-    tell: Teller
-    ledger: SlotLedger = attrs.field(init=False)
-    submitters: WeakSet[Submitter] = attrs.field(factory=WeakSet[Submitter], init=False)
-    watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher], init=False)
-    remembered: dict[str, Any] | None = attrs.field(default=None, init=False)
-    """What the memory of durations held when it was first needed."""
-    closing: bool = attrs.field(default=False, init=False)
-    """From now on nobody is let in any more."""
-    crowded: set[Pool] = attrs.field(factory=set[Pool], init=False)
-    """Pools in which somebody waits for slots."""
-
-    def __attrs_post_init__(self) -> None:
-        pools: tuple[Pool, ...] = get_args(Pool)
-        given: dict[Pool, int] = {pool: limit for pool in pools if (limit := getattr(self.limits, pool)) is not None}
-        listeners = Listeners(waits=self._waits, queue=self._queue, learned=self._learned)
-        self.ledger = LocalLedger(given, listeners=listeners, chance=self.random)
-
-    def __reduce__(self) -> NoReturn:
-        raise _unpicklable()
-
-    def submitter(self, retry: Retry) -> Submitter:
-        """What makes tasks by these rules."""
-        submitter = Submitter(
-            engine=self.engine,
-            random=self.random,
-            stop=self._stop,
-            tell=self._ended,
-            afford=self.engine.budget.pay,
-            settle=retry.settle,
-            on_unknown=retry.on_unknown,
-            attempts=retry.attempts,
-        )
-        self.submitters.add(submitter)
-        return submitter
-
-    def handle(
-        self, row: TaskSpec[..., Any, R], kind: Kind, external: str, created: Created[Task[R | None]], hold: Hold
-    ) -> TaskHandle[R]:
-        """A handle of a task that was made, which holds its slots until it is seen to end."""
-        watcher = self.watcher(row.name)
-        now = asyncio.get_running_loop().time()
-        for forgotten in watcher.forgotten(now):
-            self.ended(forgotten)
-        made = watcher.made(created.task, now if created.born is None else created.born)
-        born = None if created.born is None else made  # one that was found again has an age that only its row tells
-        handle = TaskHandle(row.name, self, task=created.task, external_task_id=external, born=born, kind=kind)
-        if created.task.status.final:
-            hold.release()
-        else:
-            handle.hold = hold.held
-            watcher.keep(handle)
-        return handle
-
-    def attach(self, endpoint: str, task_id: str | None, external: str | None) -> TaskHandle[Any]:
-        """A handle of a task that was made elsewhere, or earlier."""
-        return TaskHandle(endpoint, self, task_id=task_id, external_task_id=external)
-
-    def watch(self, handle: TaskHandle[Any], /) -> None:
-        if self.engine.http.closed:
-            raise ClientClosed("the client is closed; the task goes on, attach its handle.ref to a new KlingClient")
-        self.watcher(handle.endpoint).watch(handle)
-
-    def unwatch(self, handle: TaskHandle[Any], /) -> None:
-        self.watcher(handle.endpoint).unwatch(handle)
-
-    async def refresh(self, handle: TaskHandle[Any], /) -> None:
-        handle.push(await find(self.engine, ROWS[handle.endpoint], handle.id, handle.external_task_id))
-
-    def eta(self, handle: TaskHandle[Any], /) -> float | None:
-        return self.watcher(handle.endpoint).eta(handle)
-
-    def running(self, handle: TaskHandle[Any], /) -> None:
-        """Count the slots of a task that was made elsewhere; one, because nobody tells how many there are."""
-        watcher = self.watcher(handle.endpoint)
-        other = watcher.other(handle)
-        if not self.engine.http.closed and (other is None or other.hold is None):
-            handle.hold = self.ledger.claim(ROWS[handle.endpoint].pool, 1).held
-            watcher.keep(handle)
-
-    def ended(self, handle: TaskHandle[Any], /) -> None:
-        """Give the slots back, whichever handle of the task has them."""
-        held: Held | None = handle.hold
-        handle.hold = None
-        if held is not None:
-            held.release(None if handle.born is None else asyncio.get_running_loop().time() - handle.born)
-        watcher = self.watcher(handle.endpoint)
-        other = watcher.other(handle)
-        watcher.ended(handle)
-        if other is not None and handle.latest is not None and handle.done:
-            other.push(handle.latest)
-
-    async def close(self) -> None:
-        self.closing = True
-        self.ledger.stop(None, ClientClosed("the client was closed before this task was sent"))
-        try:
-            await asyncio.gather(*(submitter.close() for submitter in self.submitters))
-        finally:
-            await self._leave()
-
-    async def _leave(self) -> None:
-        await self.engine.close()
-        error = ClientClosed("the client was closed while this task was awaited; the task goes on")
-        await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
-        if self.polling.memory is not None and self.remembered is not None:
-            learned = {name: watcher.debts.durations.dump() for name, watcher in self.watchers.items()}
-            await asyncio.to_thread(memory.write, self.polling.memory, {**self.remembered, **learned})
-
-    def watcher(self, endpoint: str) -> Watcher:
-        """The one watcher of an endpoint."""
-        watcher = self.watchers.get(endpoint)
-        if watcher is None:
-            row = ROWS[endpoint]
-            durations = Durations(row.pool)
-            if self.polling.memory is not None:
-                if self.remembered is None:
-                    self.remembered = memory.read(self.polling.memory)
-                if endpoint in self.remembered:
-                    durations = memory.recall(row.pool, self.remembered[endpoint], endpoint)
-            vendor = _Questions(self.engine, row)
-            watcher = Watcher(endpoint, vendor, durations=durations, polling=self.polling, random=self.random)
-            watcher.debts.curious = is_loopback(self.engine.http.base)  # an emulator's tasks may take no time at all
-            watcher.debts.hurry = row.pool in self.crowded
-            self.watchers[endpoint] = watcher
-        return watcher
-
-    def _waits(self, pool: Pool, weight: int, queued: int) -> None:
-        self.tell(SlotAwaited(pool=pool, slots=weight, queued=queued))
-
-    def _learned(self, pool: Pool, slots: int) -> None:
-        self.tell(LimitLearned(pool=pool, slots=slots))
-
-    def _queue(self, pool: Pool, exists: bool) -> None:  # noqa: FBT001 - the ledger's way of telling
-        """Somebody begins, or nobody goes on, to wait for the slots of tasks that perhaps nobody looks at."""
-        (self.crowded.add if exists else self.crowded.discard)(pool)
-        if self.engine.http.closed:
-            return
-        for endpoint, watcher in self.watchers.items():
-            if ROWS[endpoint].pool == pool:
-                watcher.hurry(exists)
-
-    def _stop(self, pool: Pool | None, error: KlingError) -> None:
-        """Spare all who wait what one was told. Whoever comes later asks anew: keys and balances can be mended."""
-        if self.closing:
-            return
-        self.ledger.stop(pool, error)
-        self.ledger.resume()
-
-    def _ended(self, ended: Finished) -> None:
-        task_id = ended.task.id if ended.task is not None else None
-        if ended.task is not None and not self.engine.http.closed:  # it has slots, whose end somebody must see
-            created = Created[Task[Any]](task=ended.task, born=ended.born)
-            self.handle(ROWS[ended.endpoint], (), ended.external_task_id, created, ended.hold)
-        self.tell(
-            SubmitEnded(
-                endpoint=ended.endpoint,
-                external_task_id=ended.external_task_id,
-                outcome=ended.outcome.value,
-                task_id=task_id,
-            )
-        )
-
-
-@attrs.define(eq=False)
-class _Inside:
-    """What bound endpoints ask for: one view of a client."""
-
-    core: _Core
-    retry: Retry
-    validate: Validation
-    priority: Priority
-    slot_timeout: float | None
-    _submitter: Submitter = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._submitter = self.core.submitter(self.retry)
-
-    def __reduce__(self) -> NoReturn:
-        raise _unpicklable()
-
-    def check(self, request: object, /) -> None:
-        """Look into the capability map, unless told not to."""
-        if self.validate == "off" or not isinstance(request, Checked):
-            return
-        for error in request.unsupported():
-            if self.validate == "error":
-                raise error
-            warnings.warn(str(error), UnsupportedWarning, stacklevel=_outside())
-
-    async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
-        try:
-            return await self.core.engine.send(call, retry=retry)
-        except asyncio.CancelledError as error:
-            if not call.repeatable and getattr(error, "may_have_been_created", False):
-                log.warning(
-                    "%s was cancelled before its answer came; it may have been carried out, and billed", _named(call)
-                )
-            raise
-
-    async def submit(self, row: TaskSpec[..., Q, R], request: Q, /) -> TaskHandle[R]:
-        self.check(request)
-        external, call = row.create(request, new_id)
-        core, kind = self.core, row.kind(request)
-        hold = await core.ledger.acquire(row.pool, row.weight(request), self.priority, self.slot_timeout)
-        intent = Intent(
-            endpoint=row.name,
-            external_task_id=external,
-            pool=row.pool,
-            call=call,
-            find=partial(made, core.engine, row, external),
-            hold=hold,
-            given=getattr(request, "external_task_id", None) is not None,
-        )
-        return core.handle(row, kind, external, await self._submitter.submit(intent), hold)
-
-    def find(
-        self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /
-    ) -> Awaitable[Task[R | None]]:
-        return find(self.core.engine, row, task_id, external)
-
-    def task(self, endpoint: str, task_id: str, /) -> Awaitable[Task[Any]]:
-        return find(self.core.engine, ROWS[endpoint], task_id, None)
-
-    def attach(self, row: TaskSpec[..., Any, R], task_id: str | None, external: str | None, /) -> TaskHandle[R]:
-        return self.core.attach(row.name, task_id, external)
-
-
-@attrs.frozen(eq=False)
-class _Once:
-    """Sends each call once, and tells when it leaves."""
-
-    engine: Engine
-    leaving: Callable[[], None]
-
-    async def send(self, call: Call[T], /, *, retry: bool = True) -> T:
-        del retry
-        return await self.engine.attempt(call, leaving=self.leaving)
-
-
-@attrs.frozen(eq=False)
-class _Questions:
-    """What a watcher asks about one endpoint."""
-
-    # The watcher has rules of its own for failures; repeating below it would be a retry inside a retry.
-
-    engine: Engine
-    row: TaskSpec[..., Any, Any]
-
-    async def one(self, handle: TaskHandle[Any], leaving: Callable[[], None], /) -> Task[Any]:
-        return await find(_Once(self.engine, leaving), self.row, handle.id, handle.external_task_id)
-
-    async def page(self, number: int, size: int, wanted: Wanted, leaving: Callable[[], None], /) -> Overview:
-        return await self.engine.attempt(self.row.overview(number, size, wanted), leaving=leaving)
-
-    def read(self, data: Json, /) -> Task[Any]:
-        return self.row.read(data)
 
 
 class Keep(Enum):
@@ -371,23 +92,24 @@ class KlingClient:
         http = HTTP(base, _timeout(timeout), session)
         again, slots, tell = retry or Retry(), limits or Limits(), Teller(_listener(on_event))
         engine = Engine(http, Authorizer(keys), again, chance, RetryBudget(again.budget))
-        core = _Core(engine, polling or Polling(), slots, chance, tell)
-        self._inside = _Inside(core, again, validation(validate), "interactive", slots.slot_timeout)
-        self._downloader = Downloader(downloads or Downloads(), base if is_loopback(base) else None, tell)
+        downloader = Downloader(downloads or Downloads(), base if is_loopback(base) else None, tell)
+        core = Core(engine, downloader, polling or Polling(), slots, chance, tell)
+        self.inside: Inside = Inside(core, again, validation(validate), "interactive", slots.slot_timeout)
+        """What the rooms of this package ask that build upon a client, such as batches. Not for users, and no promise."""
         self._bind()
 
     def _bind(self) -> None:
-        self.images: Images = Images(self._inside)
+        self.images: Images = Images(self.inside)
         """Pictures."""
-        self.videos: Videos = Videos(self._inside)
+        self.videos: Videos = Videos(self.inside)
         """Videos."""
-        self.audio: Sounds = Sounds(self._inside)
+        self.audio: Sounds = Sounds(self.inside)
         """Sounds and speech."""
-        self.voices: Voices = Voices(self._inside)
+        self.voices: Voices = Voices(self.inside)
         """Voices for videos."""
-        self.elements: Elements = Elements(self._inside)
+        self.elements: Elements = Elements(self.inside)
         """People and things that videos and pictures can show again."""
-        self.account: Account = Account(self._inside)
+        self.account: Account = Account(self.inside)
         """What the account has and what it spent."""
 
     async def __aenter__(self) -> Self:
@@ -403,18 +125,18 @@ class KlingClient:
         await self.close()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_inside"):
+        if not hasattr(self, "inside"):
             return "<KlingClient not made>"
         state = "closed" if self.closed else "open"
-        return f"<KlingClient {self._inside.core.engine.http.base} {state}>"
+        return f"<KlingClient {self.inside.core.engine.http.base} {state}>"
 
     def __reduce__(self) -> NoReturn:
-        raise _unpicklable()
+        raise unpicklable()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._inside.core.engine.http.closed
+        return self.inside.core.engine.http.closed
 
     @property
     def slots(self) -> Mapping[Pool, Slots]:
@@ -424,7 +146,7 @@ class KlingClient:
         A task counts from the moment it is sent until it is *seen* to end, by whoever waits for it or, where creates
         wait for slots, by the client itself.
         """
-        return self._inside.core.ledger.slots
+        return self.inside.core.ledger.slots
 
     def with_options(
         self,
@@ -442,17 +164,16 @@ class KlingClient:
         view, while queries and the `budget` go on as the client was told. What is not given stays as it is. Closing any
         view closes all.
         """
-        inside = self._inside
+        inside = self.inside
         limits = Limits(slot_timeout=inside.slot_timeout if slot_timeout is Keep.IT else slot_timeout)
         view = object.__new__(type(self))
-        view._inside = _Inside(
+        view.inside = Inside(
             inside.core,
             retry or inside.retry,
             inside.validate if validate is None else validation(validate),
             inside.priority if priority is None else _priority(priority),
             limits.slot_timeout,
         )
-        view._downloader = self._downloader
         view._bind()
         return view
 
@@ -462,10 +183,7 @@ class KlingClient:
 
         Tasks go on at the vendor's and are billed; `handle.ref` finds them again.
         """
-        try:
-            await self._inside.core.close()
-        finally:
-            await self._downloader.close()
+        await self.inside.core.close()
 
     def attach(self, ref: TaskRef) -> TaskHandle[Any]:
         """
@@ -477,7 +195,7 @@ class KlingClient:
             near = get_close_matches(str(ref.endpoint), ROWS, n=2, cutoff=0.5)
             meant = f"; did you mean {' or '.join(near)}?" if near else ", such as images.generate"
             raise InvalidRequest("ref.endpoint", f"must be an endpoint that makes tasks{meant}", ref.endpoint)
-        return self._inside.core.attach(ref.endpoint, ref.task_id, ref.external_task_id)
+        return self.inside.core.attach(ref.endpoint, ref.task_id, ref.external_task_id)
 
     def as_completed(self, handles: Iterable[TaskHandle[R]]) -> AsyncGenerator[TaskHandle[R], None]:
         """
@@ -511,33 +229,13 @@ class KlingClient:
         """
         if self.closed:
             raise ClientClosed("the client is closed; make a new KlingClient")
-        return await download(self._downloader, self._inside.task, what, directory, name)
-
-
-def _unpicklable() -> TypeError:
-    return TypeError(
-        "a KlingClient and its parts hold connections and credentials and cannot be pickled; make one per process"
-    )
+        return await download(self.inside.core.downloader, self.inside.task, what, directory, name)
 
 
 def _priority(given: object) -> Priority:
     if given not in get_args(Priority):
         raise InvalidRequest("priority", f"must be one of {', '.join(get_args(Priority))}", given)
     return cast("Priority", given)
-
-
-def _named(call: Call[Any]) -> str:
-    """The endpoint a direct call is of."""
-    rows = (row for row in CALLS.values() if row.method == call.method and call.path in (row.path, *row.aliases))
-    return next((row.name for row in rows), call.path)
-
-
-def _outside() -> int:
-    """How many frames lie between a warning and whoever called this package."""
-    home, frame, level = str(Path(__file__).parent), inspect.currentframe(), 0
-    while frame is not None and frame.f_code.co_filename.startswith(home):  # `skip_file_prefixes` of Python 3.12
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _credentials(

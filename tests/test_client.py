@@ -256,7 +256,7 @@ async def test_a_close_that_is_cancelled_still_closes_every_connection(tmp_path:
         await asyncio.wait([closing])
 
         assert kling.closed
-        assert kling._downloader._session is None
+        assert kling.inside.core.downloader._session is None
 
 
 async def test_waiting_on_a_closed_client_leaves_no_listener_behind() -> None:

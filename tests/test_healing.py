@@ -49,7 +49,7 @@ async def test_a_wrong_clock_costs_one_request_and_one_line(
     wall = Wall()
     faults = [Clock(seconds)] if whose == "the vendor's" else []
     async with Emulator(clock=wall, faults=faults) as emulator, emulator.client(limits=Limits(image=10)) as kling:
-        kling._inside.core.engine.authorizer.clock = wall if faults else Wall(-seconds)
+        kling.inside.core.engine.authorizer.clock = wall if faults else Wall(-seconds)
         tasks = [await made(kling)]
         tasks += await asyncio.gather(*(made(kling, number) for number in range(29)))
 
@@ -72,7 +72,7 @@ async def test_tokens_that_end_early_are_replaced_unnoticed(fault: Fault) -> Non
     """In the middle of creates and queries; nothing is made twice."""
     wall = Wall()
     async with Emulator(clock=wall, faults=[fault], slots={"image": 3}) as emulator, emulator.client() as kling:
-        kling._inside.core.engine.authorizer.clock = wall
+        kling.inside.core.engine.authorizer.clock = wall
         tasks = await asyncio.gather(*(made(kling, number) for number in range(12)))
 
         assert 12 == len({task.id for task in tasks}) == len(emulator.tasks)
@@ -86,7 +86,7 @@ async def test_a_wait_of_two_hours_crosses_four_renewals_unnoticed() -> None:
     wall = Wall()
     tokens = set[str]()
     async with Emulator(clock=wall, speed=0.001) as emulator, emulator.client(polling=Polling(max_lag=200)) as kling:
-        authorizer = kling._inside.core.engine.authorizer
+        authorizer = kling.inside.core.engine.authorizer
         authorizer.clock = wall
         waiting = asyncio.ensure_future(made(kling))
         for _ in range(31):

@@ -42,6 +42,23 @@ class Attempting(Protocol):
         ...
 
 
+class Witness(Protocol):
+    """Whoever writes down what becomes of a create, before and while it happens."""
+
+    async def sending(self) -> None:
+        """
+        Return once a POST may leave: all that has to survive is on disk. Called with the slots granted.
+
+        What it raises ends the create, and nothing is sent.
+        """
+
+    def refused(self, error: KlingError) -> None:
+        """Take in that a POST certainly made nothing, and that it is sent again: after a pause, or with slots."""
+
+    def doubted(self, error: KlingError) -> None:
+        """Take in that a POST may have made a task, which is looked for now."""
+
+
 @attrs.frozen(kw_only=True)
 class Created(Generic[T]):
     """A task that was made."""
@@ -81,14 +98,15 @@ class Intent(Generic[T]):
     find: Ask[T] = attrs.field(repr=False)
     hold: Hold = attrs.field(repr=False)
     """Acquired already; told here what becomes of it."""
+    witness: Witness | None = attrs.field(default=None, repr=False)
+    doubted: bool = False
+    """Whether the outcome of a POST was unknown, if only for a while; here, or in an earlier process."""
     open: bool = attrs.field(default=False, init=False)
     """Whether there may be a task, for all that is known now."""
-    doubted: bool = attrs.field(default=False, init=False)
-    """Whether the outcome of a POST was unknown, if only for a while."""
     begun: float = attrs.field(default=0.0, init=False)
     """When it was sent for the first time, or wanted to be, on the loop's clock."""
     since: float = attrs.field(default=0.0, init=False)
-    """When the last POST ended that may have made a task, on the loop's clock."""
+    """When the last POST ended that may have made a task, on the loop's clock; before it, as `begun`."""
     abandoned: bool = attrs.field(default=False, init=False)
     """Whether the caller is gone; nothing is sent for nobody."""
 
@@ -96,6 +114,11 @@ class Intent(Generic[T]):
     def named(self) -> Mapping[str, str]:
         """What log lines carry besides their text."""
         return {"kling.external_task_id": self.external_task_id}
+
+    async def sending(self) -> None:
+        """Wait for whoever has to know before a POST leaves."""
+        if self.witness is not None:
+            await self.witness.sending()
 
     def leaves(self) -> None:
         """From now on a POST may arrive. Raises where the caller has left since: nothing is sent for nobody."""
@@ -109,4 +132,9 @@ class Intent(Generic[T]):
         self.open = self.doubted = self.doubted or row.outcome is Outcome.UNKNOWN
         if row.repeat is not Repeat.YES:  # a 1302 or 1303 is never about an id that is in use
             self.since = now
+        if self.witness is not None:
+            if self.doubted:
+                self.witness.doubted(error)
+            elif row.repeat is Repeat.YES:
+                self.witness.refused(error)
         return row

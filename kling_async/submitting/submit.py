@@ -21,7 +21,7 @@ from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Reaction, Row
 from .intent import Attempting, Created, Finished, Intent, T
 from .ledger import Hold
-from .settle import settle
+from .settle import Find, settle
 from .vendor_time import VendorTime
 
 log: Final = logging.getLogger("kling_async.submitting")
@@ -109,6 +109,20 @@ class Submitter:
                 await asyncio.wait((work,))
             raise
         return work.result()
+
+    async def recover(self, endpoint: str, external_task_id: str, find: Find[T]) -> T | None:
+        """
+        The task of a create whose outcome nobody knows any more; None where there certainly is none. Sends no create.
+
+        Who sent it is gone, and how long ago that was is known by no clock that could not have been set since: the
+        whole settle window counts from now. Raises `SubmitUnknown` where it could not be found out.
+        """
+        now = asyncio.get_running_loop().time()
+        settled = await settle(find, since=now, window=self.settle)
+        if settled.found is None and not settled.absent:
+            words = f"{endpoint}: an answer was lost, and what became of it could not be found out"
+            raise SubmitUnknown(f"{words}: {settled.trouble}", external_task_id=external_task_id) from settled.trouble
+        return settled.found
 
     async def close(self) -> None:
         """
@@ -207,8 +221,9 @@ class Submitter:
     async def _run(self, it: Intent[T]) -> Created[T]:
         """Send until there is a task, or an error to raise."""
         clock, sent = asyncio.get_running_loop().time, 0
-        it.begun = clock()
+        it.begun = it.since = clock()
         while True:
+            await it.sending()
             try:
                 task = await self.engine.attempt(it.call, leaving=it.leaves)
                 self.vendor_time.heard(task.created_ms, clock())

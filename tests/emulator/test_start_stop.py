@@ -128,7 +128,7 @@ async def test_an_emulator_on_every_address_names_one_that_a_client_can_call(hos
 async def test_a_client_of_a_fast_emulator_looks_as_often_as_its_tasks_are_fast() -> None:
     """A task of a twentieth of a second is not looked at after a second."""
     async with Emulator(speed=50) as fast, Emulator() as real:
-        pace = fast.client()._inside.core.polling.max_lag, real.client()._inside.core.polling.max_lag
+        pace = fast.client().inside.core.polling.max_lag, real.client().inside.core.polling.max_lag
 
     assert (0.1, None) == pace
 

@@ -114,14 +114,14 @@ async def test_an_api_key_is_sent_as_it_is() -> None:
 def test_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key pair first, else the static key; an empty variable is no variable."""
     monkeypatch.setenv("KLING_API_KEY", STATIC)
-    assert "ApiKey('***')" == repr(KlingClient()._inside.core.engine.authorizer.source)
+    assert "ApiKey('***')" == repr(KlingClient().inside.core.engine.authorizer.source)
 
     monkeypatch.setenv("KLING_ACCESS_KEY", ACCESS)
     monkeypatch.setenv("KLING_SECRET_KEY", SECRET)
-    assert "AccessKey('***', '***')" == repr(KlingClient()._inside.core.engine.authorizer.source)
+    assert "AccessKey('***', '***')" == repr(KlingClient().inside.core.engine.authorizer.source)
 
     monkeypatch.setenv("KLING_SECRET_KEY", "")
-    assert "ApiKey('***')" == repr(KlingClient()._inside.core.engine.authorizer.source)
+    assert "ApiKey('***')" == repr(KlingClient().inside.core.engine.authorizer.source)
 
 
 def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
     kling = KlingClient(api_key=STATIC)
 
-    assert "ApiKey('***')" == repr(kling._inside.core.engine.authorizer.source)
+    assert "ApiKey('***')" == repr(kling.inside.core.engine.authorizer.source)
 
 
 @pytest.mark.parametrize(("access_key", "secret_key"), [(None, None), (ACCESS, None), (None, SECRET)])
@@ -186,8 +186,8 @@ def test_nothing_that_holds_credentials_can_be_pickled() -> None:
         AccessKey(ACCESS, SECRET),
         ApiKey(STATIC),
         kling,
-        kling._inside.core.engine,
-        kling._inside.core.engine.authorizer,
+        kling.inside.core.engine,
+        kling.inside.core.engine.authorizer,
     ):
         with pytest.raises(TypeError):
             pickle.dumps(holder)
@@ -229,7 +229,7 @@ async def test_no_secret_in_errors_tracebacks_or_logs(
                 with pytest.raises((KlingError, SubmitUnknown)) as caught:
                     await call()
 
-                token = kling._inside.core.engine.authorizer._token
+                token = kling.inside.core.engine.authorizer._token
                 assert token is not None
                 printed = f"{everything(caught.value)} {kling} {caplog.text} {pickle.dumps(caught.value)!r}"
                 assert [] == [
@@ -249,7 +249,7 @@ async def test_no_secret_in_the_traceback_of_a_cancelled_call() -> None:
                     await kling.images.generate.get("1")
 
             report = everything(caught.value)
-            token = kling._inside.core.engine.authorizer._token
+            token = kling.inside.core.engine.authorizer._token
             assert token is not None
             assert token.reveal() not in report
             assert SECRET not in report

@@ -53,7 +53,7 @@ async def test_with_an_empty_budget_queries_fail_at_once() -> None:
             asking = (kling.images.generate.get("1") for _ in range(100))
             ended = await asyncio.gather(*asking, return_exceptions=True)
 
-            assert 10 == kling._inside.core.engine.budget.tokens
+            assert 10 == kling.inside.core.engine.budget.tokens
     assert {ServerError} == {type(each) for each in ended}
     assert 135 == len(vendor.seen)
 
@@ -63,7 +63,7 @@ async def test_success_fills_the_budget_again() -> None:
     """One token for each call, a create too; the last attempt of a query costs nothing, since nothing follows it."""
     async with Vendor(refused(5000, 500), refused(5000, 500), said(row())) as vendor:
         async with KlingClient(api_key=API_KEY, base_url=vendor.url, retry=Retry(attempts=2)) as kling:
-            budget = kling._inside.core.engine.budget
+            budget = kling.inside.core.engine.budget
             with pytest.raises(ServerError):
                 await kling.images.generate.get("1")
             assert 486 == budget.tokens

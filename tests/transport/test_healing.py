@@ -386,7 +386,7 @@ async def test_two_hours_cross_four_renewals_unnoticed() -> None:
     async with Emulator(clock=clock) as emulator:
         keys = AccessKey(ACCESS_KEY, SECRET_KEY)
         async with KlingClient(credentials=keys, base_url=emulator.url, retry=Retry(attempts=1)) as kling:
-            authorizer = kling._inside.core.engine.authorizer
+            authorizer = kling.inside.core.engine.authorizer
             authorizer.clock = clock
             tokens = set[str]()
             for _ in range(120):

@@ -371,7 +371,7 @@ def test_a_client_in_a_second_loop_says_what_is_wrong() -> None:
         async with Vendor(said(row())) as vendor:
             kling = KlingClient(api_key=API_KEY, base_url=vendor.url)
             await ask(kling)
-            session = kling._inside.core.engine.http._session
+            session = kling.inside.core.engine.http._session
             assert session is not None
             await session.close()
             return kling

@@ -331,7 +331,7 @@ async def test_a_refused_query_holds_up_queries_and_no_creates(reply: Reply) -> 
 async def test_slots_do_not_touch_the_rate() -> None:
     """1303 is about tasks, not about requests."""
     async with Vendor(refused(1303, 429)) as vendor, a_client(vendor) as kling:
-        engine = kling._inside.core.engine
+        engine = kling.inside.core.engine
         with pytest.raises(SlotsExceeded):
             await kling.images.generate.get("1")
 

@@ -23,7 +23,7 @@ async def test_a_create_on_a_kept_connection_that_dies_is_seen_once() -> None:
     async with Vendor(said(row()), Reply(cut=True), said(row())) as vendor, a_client(vendor) as kling:
         await kling.images.generate.get("1")
         with pytest.raises(KlingError):
-            await kling._inside.core.engine.attempt(CREATE)
+            await kling.inside.core.engine.attempt(CREATE)
 
     assert ["GET", "POST"] == [seen.method for seen in vendor.seen]
 
@@ -53,7 +53,7 @@ async def test_what_is_billed_is_not_repeated_however_often_queries_are(reply: R
     """Not all that is billed is a task: such a call is sent as well, and once."""
     async with Vendor(reply) as vendor:
         async with KlingClient(api_key=API_KEY, base_url=vendor.url, retry=Retry(attempts=4)) as kling:
-            engine = kling._inside.core.engine
+            engine = kling.inside.core.engine
             with pytest.raises(KlingError):
                 await engine.send(CREATE)
 
@@ -79,6 +79,6 @@ async def test_an_answer_of_any_kind_is_the_end_of_a_request(reply: Reply, metho
     async with Vendor(said(row()), reply) as vendor, a_client(vendor) as kling:
         await kling.images.generate.get("1")
         with pytest.raises(KlingError):
-            await (kling.images.generate.get("2") if method == "GET" else kling._inside.core.engine.attempt(CREATE))
+            await (kling.images.generate.get("2") if method == "GET" else kling.inside.core.engine.attempt(CREATE))
 
     assert 2 == len(vendor.seen)
