@@ -65,6 +65,7 @@ class Cause(StrEnum):
     RESOLVED_SEND = auto()
     RESOLVED_GIVE_UP = auto()
     RETRIED = auto()
+    UNFIT = auto()
 
 
 class Transition(NamedTuple):
@@ -118,6 +119,7 @@ TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(23, _U, Cause.RESOLVED_GIVE_UP, _R, True, "the same, earlier"),
     Transition(24, _L, Cause.RESOLVED_FOUND, _S, True, "a person had it looked for, and there it is again"),
     Transition(25, None, Cause.RETRIED, _P, True, "a new generation of a task that ended otherwise than wanted"),
+    Transition(26, _P, Cause.UNFIT, _R, True, "it cannot be sent as it stands: a file it needs is gone or has changed"),
 )
 
 BY_EVENT: Final[Mapping[tuple[State | None, Cause], Transition]] = {
