@@ -2,7 +2,7 @@
 
 from .embedded import PIECE, Embedded, encoded
 from .forms import MediaInput, bare, check_url
-from .local import marked
+from .local import marked, named
 from .pictures import PictureLimits, check_picture, sides
 from .sounds import SoundLimits, check_sound
 from .videos import check_video
@@ -20,5 +20,6 @@ __all__ = [
     "check_video",
     "encoded",
     "marked",
+    "named",
     "sides",
 ]

@@ -10,7 +10,7 @@ import stat
 import sys
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import InvalidRequest
 
@@ -18,6 +18,9 @@ if sys.platform == "win32":
     from pathlib import WindowsPath as _NativePath
 else:
     from pathlib import PosixPath as _NativePath
+
+_LONGEST_NAME: Final = 255
+"""Of a file, on all systems; hardly any picture's Base64 text is as short."""
 
 
 class Mark(NamedTuple):
@@ -74,6 +77,23 @@ def marked(path: Path) -> Path:
         return MarkedPath.of(path, Mark.of(path.stat()))
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return path
+
+
+def named(text: str, home: Path | None = None) -> str | Path:
+    """
+    What a person wrote where a picture or a sound may stand: the path of a local file, or else the text as it is.
+
+    A name without a folder of its own is one in *home*, or else in the current directory. Blocking.
+    """
+    if text[:5].lower() in ("http:", "https", "data:"):
+        return text
+    try:
+        path = Path(text) if home is None else home / text
+        exists = path.is_file()
+    except (OSError, ValueError):
+        return text  # Base64 text is longer than any name of a file
+    # Base64 has no dot and is long, so this is the name of a file that is not there, and is to be refused as one.
+    return path if exists or "." in text or len(text) <= _LONGEST_NAME else text
 
 
 def open_file(field: str, path: Path) -> FileIO:

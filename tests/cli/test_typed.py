@@ -148,7 +148,7 @@ async def test_a_moment_without_a_zone_is_local(typed: str, hour: int, run: Run)
         (["--since", "yesterday"], "must be a date or time such as 2026-03-28"),
         (["--since", "1774700000"], "Unix milliseconds (13 digits)"),
         (["--since", "9" * 5000], "Unix milliseconds (13 digits)"),
-        (["--part", '{"since": "soon"}'], "--part since"),
+        (["--part", '{"since": "soon"}'], "--part.since"),
         (["--clip", "cat.mp4"], "host the file and pass its URL"),
         (["--views", "no-cat"], "No such file or directory"),
         (["--tune", "cat.png"], "must be an MP3, WAV, M4A or AAC"),
