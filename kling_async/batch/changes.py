@@ -1,0 +1,367 @@
+"""What is written into a journal: SQL as functions of a transaction, for the one thread that writes.
+
+A change compares and sets: it finds a task in the state that the table of transitions demands, or raises and has
+changed nothing. Each leaves its line in the audit, but for what changes no state and is found out again anyhow, and for
+rows of a manifest, of which the task itself is the trace.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypedDict
+
+import attrs
+
+from ..errors import JournalError, ManifestError, RowError
+from .items import Added, Artifact, ItemError
+from .queries import BatchRow, Planned, batches, external_id
+from .states import BY_EVENT, TRANSITIONS, Cause, IllegalTransition, State
+
+MARKS: Final[Mapping[Cause, str]] = {
+    Cause.MANIFEST_ROW: "plan",
+    Cause.SLOT_GRANTED: "intent",
+    Cause.ABSENT: "intent",
+    Cause.ACCEPTED: "accepted",
+    Cause.FOUND: "accepted",
+    Cause.SUCCEED: "final",
+    Cause.FAIL: "final",
+    Cause.STORED: "done",
+    Cause.EXPIRED: "done",
+}
+"""Crash points around the commit of a change."""
+
+_SOURCES: Final[Mapping[Cause, tuple[State, ...]]] = {
+    cause: tuple(each.source for each in TRANSITIONS if each.cause is cause and each.source is not None)
+    for cause in Cause
+}
+_POSTS: Final = frozenset({Cause.SLOT_GRANTED, Cause.ABSENT})
+_LISTED: Final = 10_000
+"""Errors that are kept of a manifest."""
+
+
+class Fields(TypedDict, total=False):
+    """What can be told together with a step."""
+
+    task_id: str
+    attempts: bool
+    """Whether it is sent once more; always so with the causes that send."""
+    first_sent_ms: int
+    """Kept as it is where there is one; the time of the step if it is not given."""
+    misses: int
+    next_check_ms: int | None
+    units: Decimal | None
+    error: ItemError | None
+    answer: str
+    """What the vendor said in the end, as JSON."""
+    artifacts: Sequence[Artifact]
+    why: str | None
+    """For the audit, as `request_id`."""
+    request_id: str | None
+
+
+@attrs.define(eq=False)
+class Transaction:
+    """What one commit is made of."""
+
+    connection: sqlite3.Connection
+    now_ms: int
+    marks: set[str] = attrs.field(factory=set[str], init=False)
+    writes: int = attrs.field(default=0, init=False)
+
+
+_EVENT: Final = """
+    INSERT INTO event (task_seq, at_ms, from_state, cause, to_state, why, request_id) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+_COLUMNS: Final[Mapping[str, str]] = {
+    "task_id": "task_id = ?",
+    "attempts": "attempts = attempts + 1",
+    "first_sent_ms": "first_sent_ms = coalesce(first_sent_ms, ?)",
+    "misses": "misses = ?",
+    "next_check_ms": "next_check_ms = ?",
+    "units": "units = ?",
+    "error": "error_type = ?, error_message = ?, error_code = ?, error_request_id = ?",
+}
+
+
+_ENCODED: Final[Mapping[str, Callable[[Any], tuple[Any, ...]]]] = {
+    **dict.fromkeys(("task_id", "first_sent_ms", "misses", "next_check_ms"), lambda value: (value,)),
+    "attempts": lambda _: (),
+    "units": lambda units: (None if units is None else str(units),),
+    "error": lambda error: (None,) * 4 if error is None else (error.type, error.message, error.code, error.request_id),
+}
+
+
+@cache
+def _update(columns: tuple[str, ...]) -> str:
+    told = "".join(f", {_COLUMNS[column]}" for column in columns)
+    return f"UPDATE task SET state = ?, updated_ms = ?{told} WHERE seq = ? AND state = ?"  # noqa: S608 - our own words
+
+
+def step(it: Transaction, seq: int, cause: Cause, fields: Fields) -> State:
+    """One line of the table of transitions happens to a task."""
+    sources = _SOURCES[cause]
+    source = sources[0] if len(sources) == 1 else _state(it.connection, seq)
+    known = BY_EVENT.get((source, cause))
+    if known is None:
+        raise _illegal(it.connection, seq, cause)
+    columns, values = _told(it, cause, fields)
+    execute = it.connection.execute
+    if execute(_update(columns), (known.target, it.now_ms, *values, seq, source)).rowcount != 1:
+        raise _illegal(it.connection, seq, cause)
+    if known.durable or known.target is not source:
+        execute(_EVENT, (seq, it.now_ms, source, cause, known.target, fields.get("why"), fields.get("request_id")))
+    if "answer" in fields:
+        execute("INSERT OR REPLACE INTO answer VALUES (?, ?)", (seq, fields["answer"]))
+    if "artifacts" in fields:
+        put(it, seq, fields["artifacts"])
+    mark = MARKS.get(cause)
+    if mark is not None:
+        it.marks.add(mark)
+    it.writes += 1
+    return known.target
+
+
+def _told(it: Transaction, cause: Cause, fields: Fields) -> tuple[tuple[str, ...], list[Any]]:
+    """Columns that change with a step, and their values."""
+    columns: tuple[str, ...] = ()
+    values: list[Any] = []
+    if cause in _POSTS:
+        columns = ("attempts", "first_sent_ms")
+        values.append(fields.get("first_sent_ms", it.now_ms))
+    for name, value in fields.items():
+        encode = _ENCODED.get(name)
+        if encode is None or name in columns or (name == "attempts" and not value):
+            continue
+        columns += (name,)
+        values += encode(value)
+    return columns, values
+
+
+def put(it: Transaction, seq: int, artifacts: Iterable[Artifact]) -> None:
+    """The files of a result; of those that were known before, only where they can be had now."""
+    it.connection.executemany(
+        """
+        INSERT INTO artifact (task_seq, idx, kind, url, state, expires_ms) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (task_seq, idx) DO UPDATE SET url = excluded.url, expires_ms = excluded.expires_ms
+        """,
+        [(seq, each.idx, each.kind, each.url, each.state, each.expires_ms) for each in artifacts],
+    )
+
+
+def stored(it: Transaction, seq: int, idx: int, *, path: Path, size: int, sha256: str) -> State | None:
+    """A file is on disk; the task is done if it was the last."""
+    _artifact(it, seq, idx, "state = 'stored', path = ?, bytes = ?, sha256 = ?", (str(path), size, sha256))
+    return _last(it, seq, {})
+
+
+def expired(it: Transaction, seq: int, idx: int, error: ItemError) -> State | None:
+    """A file cannot be had any more; the task is done if it was the last, and says in any case what is missing."""
+    _artifact(it, seq, idx, "state = 'expired'", ())
+    it.connection.execute(
+        "UPDATE task SET error_type = ?, error_message = ?, error_code = ?, error_request_id = ? WHERE seq = ?",
+        (error.type, error.message, error.code, error.request_id, seq),
+    )
+    return _last(it, seq, {"why": error.message})
+
+
+def relinked(it: Transaction, seq: int, idx: int, url: str, expires_ms: int | None) -> None:
+    """A file can be had by another link."""
+    _artifact(it, seq, idx, "url = ?, expires_ms = ?", (url, expires_ms))
+
+
+def _artifact(it: Transaction, seq: int, idx: int, columns: str, values: tuple[Any, ...]) -> None:
+    sql = f"UPDATE artifact SET {columns} WHERE task_seq = ? AND idx = ?"  # noqa: S608 - our own words
+    if (
+        _state(it.connection, seq) is not State.SUCCEEDED
+        or it.connection.execute(sql, (*values, seq, idx)).rowcount != 1
+    ):
+        raise IllegalTransition(f"task {seq} has no file {idx} to be stored")
+    it.writes += 1
+
+
+def _last(it: Transaction, seq: int, fields: Fields) -> State | None:
+    states = [state for (state,) in it.connection.execute("SELECT state FROM artifact WHERE task_seq = ?", (seq,))]
+    if "waiting" in states:
+        return None
+    return step(it, seq, Cause.EXPIRED if "expired" in states else Cause.STORED, fields)
+
+
+def recover(it: Transaction) -> int:
+    """A process starts and finds nothing but doubt."""
+    return _all(it, Cause.START, "batch_id = batch_id", (), None)
+
+
+def cancel(it: Transaction, batch_id: int, custom_ids: Collection[str] | None, error: ItemError) -> int:
+    """Nothing is sent of what was not sent yet."""
+    if custom_ids is None:
+        return _all(it, Cause.CANCELLED, "batch_id = ?", (batch_id,), error)
+    named = "batch_id = ? AND custom_id IN (SELECT value FROM json_each(?))"
+    return _all(it, Cause.CANCELLED, named, (batch_id, json.dumps([*custom_ids])), error)
+
+
+def _all(it: Transaction, cause: Cause, where: str, values: tuple[Any, ...], error: ItemError | None) -> int:
+    """One cause for all tasks that it can happen to."""
+    (source,) = _SOURCES[cause]
+    target = BY_EVENT[source, cause].target
+    it.connection.execute(
+        f"""
+        INSERT INTO event (task_seq, at_ms, from_state, cause, to_state, why)
+        SELECT seq, ?, state, ?, ?, ? FROM task WHERE state = ? AND {where}
+        """,  # noqa: S608 - our own words
+        (it.now_ms, cause, target, None if error is None else error.message, source, *values),
+    )
+    told: tuple[Any, ...] = () if error is None else (error.type, error.message)
+    columns = "" if error is None else ", error_type = ?, error_message = ?"
+    changed = it.connection.execute(
+        f"UPDATE task SET state = ?, updated_ms = ?{columns} WHERE state = ? AND {where}",  # noqa: S608
+        (target, it.now_ms, *told, source, *values),
+    ).rowcount
+    it.writes += changed
+    return changed
+
+
+def enter(it: Transaction, name: str, account: str, options: Mapping[str, Any]) -> BatchRow:
+    """Make the batch of a name, or take it up."""
+    it.connection.execute(
+        """
+        INSERT INTO batch (name, account, options_json, created_ms) VALUES (?, ?, ?, ?)
+        ON CONFLICT (name) DO UPDATE SET options_json = excluded.options_json
+        """,
+        (name, account, json.dumps(options, sort_keys=True), it.now_ms),
+    )
+    (entered,) = (each for each in batches(it.connection) if each.name == name)
+    if entered.account != account:
+        raise JournalError(
+            f"batch {name!r} was begun with account {entered.account!r}, and this is {account!r}: its tasks cannot be "
+            f"asked for here. With keys of the same account, say account={entered.account!r}; for another account, "
+            f"choose another name"
+        )
+    return entered
+
+
+_INSERT: Final = """
+    INSERT INTO task (batch_id, custom_id, generation, external_id, endpoint, pool, kind_json, body_sha256, weight,
+        estimate, priority, name, state, updated_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?)
+"""
+
+
+def plan(it: Transaction, into: BatchRow, rows: Callable[[], Iterator[Planned]]) -> Added:
+    """All rows of a manifest, or none: those that are known stay as they are, unless they have changed."""
+    execute = it.connection.execute
+    new = known = wrong = 0
+    errors: list[RowError] = []
+    for row in rows():
+        there = execute(
+            "SELECT endpoint, body_sha256 FROM task WHERE batch_id = ? AND custom_id = ? AND newest",
+            (into.id, row.custom_id),
+        ).fetchone()
+        error = None
+        if there is None:
+            error = _planned(it, into, row)
+            new += error is None
+        elif there == (row.endpoint, row.body_sha256):
+            known += 1
+        else:
+            rule = "must be as it was when it was planned; give changed tasks a new custom_id, or a batch of their own"
+            field = "body" if there[0] == row.endpoint else "endpoint"
+            error = RowError(row.where, row.custom_id, field, rule, "another one" if field == "body" else row.endpoint)
+        if error is not None:
+            wrong += 1
+            if wrong <= _LISTED:
+                errors.append(error)
+    if errors:
+        raise ManifestError(f"batch {into.name!r}", errors, count=wrong)
+    it.marks.add("plan")
+    it.writes += new
+    return Added(new=new, known=known)
+
+
+def _planned(it: Transaction, into: BatchRow, row: Planned) -> RowError | None:
+    execute = it.connection.execute
+    taken = execute(
+        "SELECT custom_id FROM task WHERE batch_id = ? AND name = ? AND generation = 1", (into.id, row.name)
+    ).fetchone()
+    if taken is not None:
+        rule = f"must not have the same files as {taken[0]!r} where upper and lower case are one"
+        return RowError(row.where, row.custom_id, "custom_id", rule, row.custom_id)
+    made = external_id(
+        account=into.account,
+        batch=into.name,
+        custom_id=row.custom_id,
+        generation=1,
+        endpoint=row.endpoint,
+        body_sha256=row.body_sha256,
+    )
+    estimate = None if row.estimate is None else str(row.estimate)
+    seq = execute(
+        _INSERT,
+        (
+            into.id,
+            row.custom_id,
+            1,
+            made,
+            row.endpoint,
+            row.pool,
+            json.dumps(row.kind),
+            row.body_sha256,
+            row.weight,
+            estimate,
+            row.priority,
+            row.name,
+            it.now_ms,
+        ),
+    ).lastrowid
+    execute("INSERT INTO body VALUES (?, ?)", (seq, row.body_json))
+    return None
+
+
+def retry(it: Transaction, into: BatchRow, states: Collection[State], custom_ids: Collection[str] | None) -> int:
+    """A new generation of tasks that ended, planned; what was made before stays as it is."""
+    execute = it.connection.execute
+    found = execute(
+        """
+        SELECT seq, custom_id, generation, endpoint, body_sha256, state FROM task
+        WHERE batch_id = ? AND newest AND state IN (SELECT value FROM json_each(?))
+            AND (? IS NULL OR custom_id IN (SELECT value FROM json_each(?))) ORDER BY seq
+        """,
+        (into.id, json.dumps([*states]), *(None if custom_ids is None else json.dumps([*custom_ids]),) * 2),
+    ).fetchall()
+    for seq, custom_id, generation, endpoint, body_sha256, state in found:
+        made = external_id(
+            account=into.account,
+            batch=into.name,
+            custom_id=custom_id,
+            generation=generation + 1,
+            endpoint=endpoint,
+            body_sha256=body_sha256,
+        )
+        execute("UPDATE task SET newest = 0 WHERE seq = ?", (seq,))
+        again = execute(
+            """
+            INSERT INTO task (batch_id, custom_id, generation, external_id, endpoint, pool, kind_json, body_sha256,
+                weight, estimate, priority, name, state, updated_ms)
+            SELECT batch_id, custom_id, generation + 1, ?, endpoint, pool, kind_json, body_sha256, weight, estimate,
+                priority, name, 'planned', ? FROM task WHERE seq = ?
+            """,
+            (made, it.now_ms, seq),
+        ).lastrowid
+        execute("INSERT INTO body SELECT ?, json FROM body WHERE task_seq = ?", (again, seq))
+        why = f"generation {generation} ended as {state}"
+        execute(_EVENT, (again, it.now_ms, "", Cause.RETRIED, State.PLANNED, why, None))
+    it.writes += len(found)
+    return len(found)
+
+
+def _state(connection: sqlite3.Connection, seq: int) -> State | None:
+    row = connection.execute("SELECT state FROM task WHERE seq = ?", (seq,)).fetchone()
+    return None if row is None else State(row[0])
+
+
+def _illegal(connection: sqlite3.Connection, seq: int, cause: Cause) -> IllegalTransition:
+    return IllegalTransition(f"{cause} cannot happen to task {seq}, which is {_state(connection, seq) or 'not there'}")

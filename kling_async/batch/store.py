@@ -1,0 +1,172 @@
+"""The file of a journal: made, opened by its owner or a reader, and refused where it is not one. Blocking.
+
+Every refusal says what, where, and what to do. Nothing is changed in a file that is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import attrs
+
+from ..errors import JournalError
+from .owner import MOUNTS, Ownership, check_place, unusable
+from .schema import APPLICATION_ID, SETTINGS, STEPS, Steps, migrate
+
+_WORDS: Final[Mapping[int, str]] = {
+    sqlite3.SQLITE_FULL: "the disk is full; nothing of this was written. Make room, and run the batch again",
+    sqlite3.SQLITE_BUSY: "another program has it locked; end that, and run the batch again",
+    sqlite3.SQLITE_READONLY: "it cannot be written; make it and its directory writable, or choose another place",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; its directory must be writable, and room be left for open files",
+    sqlite3.SQLITE_PERM: "it cannot be opened; its owner has to let you",
+    sqlite3.SQLITE_NOTADB: "it is not a journal of kling_async; name another file",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; put back a copy of it. Its tasks are known to the vendor all the same",
+    sqlite3.SQLITE_IOERR: "the disk does not do as it is told; look at the system's log, then run the batch again",
+    sqlite3.SQLITE_CONSTRAINT: "it does not take that; please report this",
+}
+
+
+def told(path: Path, error: sqlite3.Error) -> JournalError:
+    """What SQLite says, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    words = _WORDS.get(code & 0xFF, "it cannot be used") if code is not None else "it cannot be used"
+    made = JournalError(f"{path}: {words} ({error})")
+    made.__cause__ = error
+    return made
+
+
+@attrs.define(eq=False)
+class OwnedFile:
+    """A journal, for the one who writes it."""
+
+    path: Path
+    steps: Steps = STEPS
+    mounts: Path = MOUNTS
+    _ownership: Ownership = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ownership = Ownership(self.path)
+
+    def open(self) -> sqlite3.Connection:
+        """Make it, or take it up as it was left; raises `JournalError`."""
+        check_place(self.path, self.mounts)
+        if not self._ownership.take():
+            raise self._contested()
+        connection: sqlite3.Connection | None = None
+        try:
+            _made(self.path)
+            connection = _connected(self.path, "rw")
+            version = _version(connection, self.path, self.steps)
+            for setting in SETTINGS:
+                connection.execute(setting)
+            _check(connection, self.path)
+            if version < len(self.steps):
+                migrate(connection, version, self.steps)
+            connection.execute("INSERT OR REPLACE INTO owner (one, pid) VALUES (1, ?)", (os.getpid(),))
+            return connection
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            self._ownership.release()
+            if isinstance(error, sqlite3.Error):
+                raise told(self.path, error) from error
+            raise
+
+    def close(self, connection: sqlite3.Connection) -> None:
+        """Let go of it."""
+        try:
+            connection.close()
+        finally:
+            self._ownership.release()
+
+    def _contested(self) -> JournalError:
+        pid = None
+        with contextlib.suppress(JournalError):
+            reader = read_only(self.path, self.steps)
+            with contextlib.closing(reader):
+                pid = owner_pid(reader)
+        by = "another process" if pid is None else f"process {pid}"
+        return JournalError(f"{self.path} is in use by {by}; wait for its end, or end it (what it did is kept)")
+
+
+def read_only(path: Path, steps: Steps = STEPS) -> sqlite3.Connection:
+    """A connection that changes nothing, also while an owner writes; raises `JournalError`."""
+    if not path.exists():
+        raise JournalError(f"{path}: there is no such file; name the journal of a batch")
+    if path.is_dir():
+        raise JournalError(f"{path} is a directory; name a file")
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = _connected(path, "ro")
+        version = _version(connection, path, steps)
+        if version < len(steps):
+            raise JournalError(
+                f"{path} is of an older version ({version}, now {len(steps)}); resume the batch, which brings it up"
+            )
+        return connection
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise told(path, error) from error
+        raise
+
+
+def owner_pid(connection: sqlite3.Connection) -> int | None:
+    """The process that last opened it to write."""
+    row = connection.execute("SELECT pid FROM owner").fetchone()
+    return None if row is None else int(row[0])
+
+
+def _made(path: Path) -> None:
+    """See that there is a file, readable by its owner only, and that its name is on disk."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise JournalError(f"{path} cannot be written; make it writable, or choose another place") from None
+        return
+    except OSError as error:
+        raise unusable(path, error) from error
+    if os.name != "nt":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"file:{quote(os.fspath(path.absolute()))}?mode={mode}", uri=True, isolation_level=None, cached_statements=256
+    )
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def _version(connection: sqlite3.Connection, path: Path, steps: Steps) -> int:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    fresh = not application and not version
+    if fresh and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        return 0
+    if application != APPLICATION_ID:
+        raise JournalError(f"{path} is not a journal of kling_async; name another file")
+    if version > len(steps):
+        raise JournalError(
+            f"{path} was written by a newer version of kling_async (journal version {version}, here {len(steps)}); "
+            f"upgrade this one"
+        )
+    return version
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    for (words,) in connection.execute("PRAGMA quick_check(1)"):
+        if words != "ok":
+            raise JournalError(f"{path}: {_WORDS[sqlite3.SQLITE_CORRUPT]} ({words})")
