@@ -1,0 +1,103 @@
+"""Lines of JSON as mappings, one after the other. What is wrong with one is told with its place."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TypeAlias, cast
+
+from ..errors import InvalidRequest
+from ..wording import shown
+
+LONGEST: Final = 64 * 1024 * 1024
+"""Bytes of a line: six pictures of the largest size as Base64 text."""
+_BOM: Final = b"\xef\xbb\xbf"
+_FOREIGN: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK": "a ZIP or Excel file", b"\x1f\x8b": "gzip"}
+_AROUND: Final = 30  # characters shown on either side of a mistake
+_FIELD: Final = "JSON"
+_RULE: Final = "must be one JSON object on each line"
+
+Given: TypeAlias = Mapping[str, object] | InvalidRequest
+"""A row, or what is wrong with it."""
+
+
+class Entry(NamedTuple):
+    """One row of a manifest."""
+
+    at: int
+    """The number of its line or row, from 1."""
+    given: Given
+
+
+class _Odd(ValueError):
+    """What JSON reads, and no manifest may hold."""
+
+
+def entries(file: BinaryIO) -> Iterator[Entry]:
+    """The rows of a file of JSON lines; empty lines are passed over. Raises `OSError`."""
+    for at, line in enumerate(_lines(file), 1):
+        if isinstance(line, InvalidRequest) or not line.isspace():
+            yield Entry(at, line if isinstance(line, InvalidRequest) else read(line))
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | InvalidRequest]:
+    line = file.readline(LONGEST + 1).removeprefix(_BOM)
+    foreign = next((name for start, name in _FOREIGN.items() if line.startswith(start)), None)
+    if foreign is not None:
+        yield InvalidRequest(_FIELD, f"{_RULE}, as UTF-8 text; this is {foreign}", line[:4])
+        return
+    while line:
+        if len(line) > LONGEST:
+            yield InvalidRequest(_FIELD, f"must have at most {LONGEST:,} bytes on a line; name pictures by their path")
+            while line and not line.endswith(b"\n"):
+                line = file.readline(LONGEST)
+        else:
+            yield line
+        line = file.readline(LONGEST + 1)
+
+
+def read(line: str | bytes) -> Given:
+    """A line as a mapping, or what is wrong with it."""
+    try:
+        text = line if isinstance(line, str) else line.decode()
+        found: object = _decode(text)
+    except UnicodeDecodeError as error:
+        byte = cast("bytes", line)[error.start]
+        return InvalidRequest(
+            _FIELD, f"must be UTF-8 text, and byte {error.start + 1} of the line is {byte:#04x}", line
+        )
+    except json.JSONDecodeError as error:
+        around = error.doc[max(0, error.pos - _AROUND) : error.pos + _AROUND].strip()
+        return InvalidRequest(_FIELD, f"{_RULE}; {_said(error)} at column {error.pos + 1}", around)
+    except (ValueError, RecursionError) as error:
+        said = "it is nested without end" if isinstance(error, RecursionError) else str(error)
+        return InvalidRequest(_FIELD, f"{_RULE}; {said}", line)
+    if isinstance(found, dict):
+        return cast("dict[str, object]", found)
+    return InvalidRequest(_FIELD, f"{_RULE}, and this is another value{_hint(found)}", found)
+
+
+def _said(error: json.JSONDecodeError) -> str:
+    if "\0" in error.doc:
+        return "there is a NUL character"
+    return error.msg[0].lower() + error.msg[1:]
+
+
+def _hint(found: object) -> str:
+    return "; take the objects out of the list (jq -c '.[]')" if isinstance(found, list) else ""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise _Odd(f"{shown(twice)} is there twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _Odd(f"{name} is no JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
