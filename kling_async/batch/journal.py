@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, Unpack
 
 from ..errors import InvalidRequest, JournalError
+from ..media.durable import Point, nothing
 from ..protocol.endpoint import Pool
-from . import changes, queries
+from . import bulk, changes, queries
 from .changes import Fields, Transaction
 from .items import Added, ItemError
 from .owner import MOUNTS, is_owned
@@ -25,7 +26,7 @@ from .queries import BatchRow, Count, KindCount, Planned, TaskRow
 from .schema import STEPS, Steps
 from .states import BY_EVENT, FINAL, Cause, State
 from .store import OwnedFile, owner_pid, read_only, told
-from .writer import Change, Job, Point, Question, Writer, nothing
+from .writer import Change, Job, Question, Writer
 
 T = TypeVar("T")
 
@@ -93,11 +94,11 @@ class Journal:
 
     async def enter(self, name: str, *, account: str, options: Mapping[str, Any]) -> BatchRow:
         """Make the batch of a name, or take it up; `JournalError` if it was begun with another account."""
-        return await self._change(partial(changes.enter, name=name, account=account, options=options), alone=True)
+        return await self._change(partial(bulk.enter, name=name, account=account, options=options), alone=True)
 
     async def recover(self) -> int:
         """Before anything else after a start: what was being submitted is unknown. Returns how many that were."""
-        return await self._change(changes.recover)
+        return await self._change(bulk.recover)
 
     async def plan(self, batch: BatchRow, rows: Callable[[], Iterator[Planned]]) -> Added:
         """
@@ -105,7 +106,7 @@ class Journal:
 
         Raises `ManifestError` with all rows that are known by their custom_id and have changed since.
         """
-        return await self._change(partial(changes.plan, into=batch, rows=rows), alone=True)
+        return await self._change(partial(bulk.plan, into=batch, rows=rows), alone=True)
 
     async def step(self, seq: int, cause: Cause, **fields: Unpack[Fields]) -> State:
         """
@@ -145,11 +146,11 @@ class Journal:
         for state in states:
             if state not in FINAL:
                 raise InvalidRequest("states", f"must be among {', '.join(sorted(FINAL))}", str(state))
-        return await self._change(partial(changes.retry, into=batch, states=states, custom_ids=custom_ids))
+        return await self._change(partial(bulk.retry, into=batch, states=states, custom_ids=custom_ids))
 
     async def cancel(self, batch: BatchRow, custom_ids: Collection[str] | None = None, *, error: ItemError) -> int:
         """Refuse what is planned, with *error* for a reason; returns how many that were."""
-        return await self._change(partial(changes.cancel, batch_id=batch.id, custom_ids=custom_ids, error=error))
+        return await self._change(partial(bulk.cancel, batch_id=batch.id, custom_ids=custom_ids, error=error))
 
     async def next(self, batch: BatchRow, pool: Pool, limit: int, *, without: Collection[int] = ()) -> list[TaskRow]:
         """Planned tasks, by priority and then as in the manifest, but for those *without* (numbers)."""

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import attrs
 
 from ..errors import JournalError
+from ..media.durable import sync
 from .owner import MOUNTS, Ownership, check_place, unusable
 from .schema import APPLICATION_ID, SETTINGS, STEPS, Steps, migrate
 
@@ -32,10 +33,14 @@ _WORDS: Final[Mapping[int, str]] = {
 }
 
 
+def primary(error: sqlite3.Error) -> int:
+    """The kind of an error; 0 for mistakes in the use of the module, which have none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def told(path: Path, error: sqlite3.Error) -> JournalError:
     """What SQLite says, and what to do about it."""
-    code = getattr(error, "sqlite_errorcode", None)
-    words = _WORDS.get(code & 0xFF, "it cannot be used") if code is not None else "it cannot be used"
+    words = _WORDS.get(primary(error), "it cannot be used")
     made = JournalError(f"{path}: {words} ({error})")
     made.__cause__ = error
     return made
@@ -134,12 +139,7 @@ def _made(path: Path) -> None:
         return
     except OSError as error:
         raise unusable(path, error) from error
-    if os.name != "nt":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync(path.parent)
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:

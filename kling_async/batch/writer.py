@@ -17,23 +17,17 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from ..errors import JournalError
+from ..errors import JournalError, KlingError
+from ..media.durable import Point
 from .changes import Transaction
-from .store import told
+from .store import primary, told
 
 log: Final = logging.getLogger("kling_async.batch")
-
-Point = Callable[[str], None]
-"""Called at named points, so that tests can end a process there."""
 
 _TOGETHER: Final = 1000
 """Changes of one commit at most."""
 _PASSING: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
 """After these nothing is written, and everything is as it was."""
-
-
-def nothing(_: str) -> None:
-    """No point."""
 
 
 class Change(NamedTuple):
@@ -116,12 +110,16 @@ class Writer:
             self._answer([(self._opened, None, error), (self._closed, None, None)])
             return
         self._answer([(self._opened, None, None)])
+        ended: BaseException | None = None
         try:
             while (jobs := self._waiting()) is not None:
                 self._do(connection, jobs)
-        finally:
             self._store.close(connection)
-            self._answer([(self._closed, None, None)])
+        except sqlite3.Error as error:
+            ended = told(self._store.path, error)
+        except BaseException as error:  # noqa: BLE001 - raised where the journal is being closed
+            ended = error
+        self._answer([(self._closed, None, ended)])
 
     def _waiting(self) -> list[Job] | None:
         """What is to be done together; None at the end."""
@@ -156,7 +154,7 @@ class Writer:
             return job.future, job.ask(connection), None
         except sqlite3.Error as error:
             return job.future, None, told(self._store.path, error)
-        except Exception as error:  # noqa: BLE001 - raised where the question was asked
+        except BaseException as error:  # noqa: BLE001 - raised where the question was asked
             return job.future, None, error
 
     def _written(self, connection: sqlite3.Connection, jobs: list[Change]) -> list[Answer]:
@@ -167,16 +165,16 @@ class Writer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             answers = self._changed(it, jobs)
-            for mark in it.marks:
+            for mark in sorted(it.marks):
                 self._point(f"{mark}.before_commit")
             connection.execute("COMMIT")
             self.commits += 1
             self.writes += it.writes
-            for mark in it.marks:
+            for mark in sorted(it.marks):
                 self._point(f"{mark}.after_commit")
         except sqlite3.Error as error:
             trouble = told(self._store.path, error)
-            if error.sqlite_errorcode & 0xFF not in _PASSING:
+            if primary(error) not in _PASSING:
                 self._broken = trouble
             answers = _failed(jobs, trouble)
         except BaseException as error:  # noqa: BLE001 - raised where the changes were asked for
@@ -229,8 +227,10 @@ class Writer:
                 self._broken = told(self._store.path, error)
 
     def _answer(self, answers: list[Answer]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended: there is nobody to be told
+        try:
             self._loop.call_soon_threadsafe(self._resolve, answers)
+        except RuntimeError:  # the loop has ended, and with it whoever there was to be told
+            self._queue.put(None)
 
     def _resolve(self, answers: list[Answer]) -> None:
         for future, value, error in answers:
@@ -242,7 +242,8 @@ class Writer:
             elif error is None:
                 future.set_result(value)
             else:
-                future.set_exception(copy.copy(error))
+                # One failure may be that of many, each of whom adds a traceback.
+                future.set_exception(copy.copy(error) if isinstance(error, KlingError) else error)
 
 
 def _alone(job: Job) -> bool:
