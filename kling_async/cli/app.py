@@ -25,11 +25,11 @@ HELP: Final = (
 )
 EXIT_CODES: Final = """Exit codes:
   0    all went well
-  1    the vendor or the network failed
+  1    the vendor, the network or the disk failed; or a batch stopped before all of it was sent
   2    bad input or usage; nothing was sent
   3    the time was up; a task that was made goes on
-  4    the task failed, or its content was refused
-  5    it was sent, and what became of it is not known; it may be billed
+  4    the task failed, or its content was refused; some of a batch
+  5    it was sent, and what became of it is not known; it may be billed; some of a batch
   130  interrupted"""
 
 

@@ -19,7 +19,7 @@ from ..errors import InvalidRequest, KlingError, SubmitUnknown, TaskTimeout
 from ..events import Listener, SubmitEnded
 from ..handle import TaskRef
 from ..media.naming import stem, writable
-from ..options import Polling, Validation
+from ..options import Limits, Polling, Validation
 from .failures import Exit, Failure, explain
 from .shell import Shell
 
@@ -47,12 +47,27 @@ class Connection:
 
     @contextlib.asynccontextmanager
     async def client(
-        self, sending: Sending | None = None, on_event: Listener | None = None
+        self,
+        sending: Sending | None = None,
+        on_event: Listener | None = None,
+        *,
+        limits: Limits | None = None,
+        memory: Path | None = None,
     ) -> AsyncGenerator[KlingClient, None]:
-        """An open client. Raises `MissingCredentials` or `InvalidRequest` before anything is sent."""
+        """
+        An open client. Raises `MissingCredentials` or `InvalidRequest` before anything is sent.
+
+        *limits*: the account's slots, where they need not be learned; *memory*: where durations are kept.
+        """
         validate: Validation = sending.asked if sending else "error"
         if not self.emulator:
-            async with KlingClient(base_url=self.base_url, validate=validate, on_event=on_event) as kling:
+            async with KlingClient(
+                base_url=self.base_url,
+                validate=validate,
+                on_event=on_event,
+                limits=limits,
+                polling=Polling(memory=memory),
+            ) as kling:
                 yield kling
             return
         if self.base_url is not None:
@@ -60,8 +75,8 @@ class Connection:
         from ..emulator import Emulator  # noqa: PLC0415 - an extra of its own, and slow to import
 
         async with Emulator(speed=SPEED) as emulator:
-            pace = Polling(max_lag=_LAG)
-            async with emulator.client(polling=pace, validate=validate, on_event=on_event) as kling:
+            pace = Polling(max_lag=_LAG, memory=memory)
+            async with emulator.client(polling=pace, validate=validate, on_event=on_event, limits=limits) as kling:
                 yield kling
 
     def printed(self, shell: Shell, links: Collection[object]) -> None:

@@ -5,7 +5,7 @@ Prints nothing and knows no console. No error holds a credential, and nothing bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final, cast
 
@@ -19,11 +19,14 @@ from ..errors import (
     DownloadError,
     DuplicateTask,
     InvalidRequest,
+    JournalError,
     KlingError,
+    ManifestError,
     MissingCredentials,
     PolicyError,
     RateLimited,
     ResponseError,
+    RowError,
     ServerError,
     SlotsUnavailable,
     SubmitUnknown,
@@ -41,15 +44,15 @@ class Exit(IntEnum):
 
     OK = 0
     ERROR = 1
-    """The vendor or the network failed."""
+    """The vendor, the network or the disk failed; or a batch ended before all of it was sent."""
     USAGE = 2
     """Bad input or usage; nothing was sent."""
     TIMEOUT = 3
     """The time was up; a task that was made goes on."""
     FAILED = 4
-    """The task failed, or its content was refused."""
+    """The task failed, or its content was refused; some of a batch."""
     UNKNOWN = 5
-    """It was sent, and may have been carried out and billed; sent again, it may be paid for twice."""
+    """It was sent, and may have been carried out and billed; sent again, it may be paid for twice. Some of a batch."""
     INTERRUPTED = 130
 
 
@@ -63,6 +66,8 @@ class Failure:
     advice: str = ""
     details: Mapping[str, object] = attrs.field(factory=dict[str, object])
     """What else is known, by name: code, HTTP status, request id; field, rule, value."""
+    rows: Sequence[RowError] = ()
+    """Every row of a manifest that is at fault."""
     exit: Exit = Exit.ERROR
 
     def to_json(self, ref: TaskRef | None = None) -> dict[str, object]:
@@ -70,6 +75,8 @@ class Failure:
         told: dict[str, object] = {"type": self.type, "message": self.message, "advice": self.advice, **self.details}
         if ref is not None:
             told["ref"] = reference(ref)
+        if self.rows:
+            told["rows"] = [{**row._asdict(), "value": _printable(row.value)} for row in self.rows]
         return {"error": {**told, "exit_code": int(self.exit)}}
 
 
@@ -98,6 +105,7 @@ _TITLES: Final[tuple[tuple[_Kinds, str], ...]] = (
     ((ServerError,), "The vendor has trouble"),
     ((ApiError,), "The vendor refused"),
     ((InvalidRequest,), "Not sent: bad input"),
+    ((JournalError,), "The journal cannot be used"),
     ((MissingCredentials,), "Not sent: no credentials"),
     ((SubmitUnknown,), "Sent, but the outcome is not known"),
     ((DownloadError,), "Not stored"),
@@ -110,6 +118,7 @@ _ADVICE: Final[tuple[tuple[_Kinds, str], ...]] = (
     ((TaskTimeout,), "The task goes on and may be billed"),
     ((SlotsUnavailable,), "Try again when other tasks of the account have ended, or wait longer (--slot-timeout)"),
     ((TaskFailed,), "Failed tasks are not billed; change the prompt or the picture and try again"),
+    ((ManifestError,), "Correct these rows and run it again; nothing of the manifest was taken over"),
     ((MissingCredentials,), "To try it without a key, add --emulator"),
     ((SubmitUnknown,), "Look for the task before making it again, so that it is not paid for twice"),
     ((DownloadError,), "The task is done and its files are kept for 30 days; fetching again costs nothing"),
@@ -122,10 +131,13 @@ _DETAILS: Final = (("code", "code"), ("http_status", "status"), ("request_id", "
 def explain(error: KlingError) -> Failure:
     """The failure to show for an error of the package."""
     details: dict[str, object] = {}
+    rows: Sequence[RowError] = ()
     message, advice = str(error), _first(_ADVICE, error) or ""
     if isinstance(error, ApiError):
         message, advice = error.message, error.advice or advice
         details |= {name: getattr(error, attribute) for name, attribute in _DETAILS}
+    elif isinstance(error, ManifestError):
+        message, rows = message.partition("\n")[0], error.errors
     elif isinstance(error, InvalidRequest):
         details |= {"field": error.field, "rule": error.rule, "value": _printable(error.value)}
     elif isinstance(error, SubmitUnknown):
@@ -140,6 +152,7 @@ def explain(error: KlingError) -> Failure:
         message=message,
         advice=advice,
         details={name: value for name, value in details.items() if value is not None},
+        rows=rows,
         exit=_first(_EXITS, error) or Exit.ERROR,
     )
 

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from ..client import BASE_URL
 from ..errors import InvalidRequest
 from ..transport.auth import ACCESS_KEY, SECRET_KEY
+from . import amounts
 from .common import Attempt, Connection, not_installed
 from .failures import Exit, Failure
 from .shell import Shell
@@ -51,7 +52,7 @@ async def emulator(
                 port,
                 speed=speed,
                 seed=seed,
-                slots=_slots(slots),
+                slots=dict[str, int](amounts.slots(slots)),
                 faults=faults,
                 keys=(access_key, secret_key),
             )
@@ -114,16 +115,6 @@ def _stop() -> asyncio.Event:
         for each in _STOPPING:
             loop.add_signal_handler(each, stop.set)
     return stop
-
-
-def _slots(text: str | None) -> dict[str, int]:
-    read: dict[str, int] = {}
-    for part in text.split(",") if text else ():
-        pool, _, amount = part.strip().partition("=")
-        if not pool or not amount.isdecimal() or int(amount) < 1:
-            raise InvalidRequest("slots", "must be pools with whole numbers above zero, such as video=5,image=9", text)
-        read[pool] = int(amount)
-    return read
 
 
 def _not_faults(error: ValueError) -> Failure:

@@ -74,6 +74,8 @@ class Shell:
         if self.json:
             self.object(failure.to_json(ref))
             return failure.exit
+        for row in failure.rows:
+            self.note(str(row), style="default")
         self.err.print(panel(failure))
         if again:
             self.command("Take it up again with:" if ref is None or ref.task_id else "Look for it with:", again)

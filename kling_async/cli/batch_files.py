@@ -1,0 +1,54 @@
+"""Where things of a batch lie: all of them beside the journal and named after it, and that beside the manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Self
+
+import attrs
+
+ENDING: Final = ".journal.db"
+EMULATED: Final = ".emulator"
+"""In the names of what an emulator made, so that a rehearsal is never taken for the real thing."""
+
+
+@attrs.frozen
+class Places:
+    """The files of one batch, by default."""
+
+    journal: Path
+
+    @classmethod
+    def of_manifest(cls, manifest: Path, *, emulated: bool = False) -> Self:
+        """Beside a manifest: `prompts.journal.db` for `prompts.jsonl`."""
+        return cls(manifest.with_name(f"{name_of(manifest)}{EMULATED if emulated else ''}{ENDING}"))
+
+    @property
+    def results(self) -> Path:
+        """What the tasks made, in OpenAI Batch form."""
+        return self._beside(".results.jsonl")
+
+    @property
+    def errors(self) -> Path:
+        """The tasks that made nothing."""
+        return self._beside(".errors.jsonl")
+
+    @property
+    def output(self) -> Path:
+        """The directory of the pictures, videos and sounds."""
+        return self._beside("-files")
+
+    @property
+    def durations(self) -> Path:
+        """What was learned of how long tasks take."""
+        return self._beside(".durations.json")
+
+    def _beside(self, ending: str) -> Path:
+        name = self.journal.name
+        stem = name.removesuffix(ENDING) if name.endswith(ENDING) else self.journal.stem
+        return self.journal.with_name(f"{stem or name}{ending}")
+
+
+def name_of(manifest: Path) -> str:
+    """What a batch is called whose manifest this is."""
+    return manifest.stem or manifest.name
