@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ._version import __version__
+    from .batch.batch import Batch
     from .client import KlingClient
     from .errors import (
         AccountError,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         TaskTimeout,
         UnsafeURL,
         UnsupportedWarning,
+        Unwritable,
         WebhookError,
     )
     from .handle import TaskHandle, TaskRef
@@ -65,6 +67,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequest",
     "BalanceError",
+    "Batch",
     "ClientClosed",
     "ConnectionFailed",
     "ContentRefused",
@@ -108,12 +111,13 @@ __all__ = [
     "TaskTimeout",
     "UnsafeURL",
     "UnsupportedWarning",
+    "Unwritable",
     "VideoResult",
     "WebhookError",
     "__version__",
 ]
 
-_ROOMS: Final = (*("_version", "errors", "models", "options", "handle", "transport.auth", "client"),)
+_ROOMS: Final = (*("_version", "errors", "models", "options", "handle", "transport.auth", "client", "batch.batch"),)
 """Where the names live, light rooms first."""
 _PUBLIC: Final = frozenset({"api", "emulator", "errors", "events", "models"})
 """Modules that may be reached as attributes."""

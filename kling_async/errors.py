@@ -29,7 +29,7 @@ KlingError
 ├── TaskTimeout (also TimeoutError)
 ├── TaskLost
 ├── DownloadError
-│   └── ExpiredResult, UnsafeURL
+│   └── ExpiredResult, UnsafeURL, Unwritable
 ├── JournalError                            a batch's journal cannot be used, or written
 └── WebhookError
 
@@ -88,6 +88,7 @@ __all__ = [
     "TaskTimeout",
     "UnsafeURL",
     "UnsupportedWarning",
+    "Unwritable",
     "WebhookError",
 ]
 
@@ -398,6 +399,10 @@ class ExpiredResult(DownloadError):
 
 class UnsafeURL(DownloadError):
     """The address of a file is not one that may be fetched."""
+
+
+class Unwritable(DownloadError):
+    """The file system takes no file here: it is full, read-only, or not ours."""
 
 
 class JournalError(KlingError):

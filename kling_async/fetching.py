@@ -60,7 +60,7 @@ async def download(
             names = [f"{given}-{at}"]
         else:
             names = [f"{given}-{at}-{place}" for place in range(len(files))]
-        source = _Source(task, ask, files) if task is not None else None
+        source = Source(task, ask, files) if task is not None else None
         until = task.expires_at if task is not None else None
         jobs = (
             downloader.fetch(file, folder, names[place], renew=source.place(place) if source else None, until=until)
@@ -75,7 +75,7 @@ async def download(
 
 
 @attrs.define(eq=False)
-class _Source:
+class Source:
     """Where a task's files come from: asked once more at most, however many of its links have ended."""
 
     task: Task[Any]

@@ -140,7 +140,7 @@ class Summary:
     stopped: str | None = None
     """Why no more is submitted: `"asked"`, `"budget"`, or the words of the error that stopped it."""
     seconds: float = 0.0
-    """Since this run began."""
+    """Of the run under way, else of the last one."""
 
     def __getitem__(self, name: str) -> int:
         """How many tasks of all pools are in a state, or whatever else a pool counts."""

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import attrs
 
-from ..errors import DownloadError
+from ..errors import Unwritable
 from .threads import landed
 
 BATCH: Final = 1024 * 1024
@@ -66,6 +66,6 @@ class Writer:
         raise failure
 
 
-def unwritable(path: Path, error: OSError) -> DownloadError:
+def unwritable(path: Path, error: OSError) -> Unwritable:
     """What a file system refused, in words."""
-    return DownloadError(f"{path} cannot be written: {error.strerror}")
+    return Unwritable(f"{path} cannot be written: {error.strerror}")

@@ -8,6 +8,7 @@ ours, tokens are made by his.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import os
 import time
@@ -194,6 +195,13 @@ class Authorizer:
         """A new token, of keys asked for anew where a provider gives them."""
         async with self._turn:  # many calls may find the token at its end; the vault is asked once
             return self.current or await self._renewed()
+
+    async def account(self) -> str:
+        """What tells the keys of one account from those of another, and opens nothing: a digest of a few letters."""
+        if self._keys is None:
+            await self.renew()
+        key = self._keys.access_key if isinstance(self._keys, AccessKey) else cast("ApiKey", self._keys).api_key
+        return f"key-{hashlib.blake2b(key.reveal().encode(), digest_size=5, person=b'kling_async').hexdigest()}"
 
     async def replace(self, refused: Secret, ahead: float | None) -> Secret | None:
         """
