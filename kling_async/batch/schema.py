@@ -1,4 +1,4 @@
-"""The tables of a journal, as SQL, and how a file of an older version becomes one of this. Pure data and one function.
+"""The tables of a journal, as SQL, and how a file of an older version becomes one of this. Data and two functions.
 
 What must never be is ruled out here as well as in the code: states and what leads where are constraints.
 """
@@ -34,8 +34,6 @@ def _words(values: Sequence[str]) -> str:
 _MADE: Final = _words([State.SUBMITTED, State.SUCCEEDED, State.DONE, State.FAILED, State.LOST])
 """States of tasks that the vendor gave an id."""
 _SENT: Final = _words([State.SUBMITTING, State.UNKNOWN, State.HELD])
-
-_MOVES: Final = ", ".join(f"('{each.source or ''}', '{each.cause}', '{each.target}')" for each in TRANSITIONS)
 
 _V1: Final = (
     """
@@ -111,7 +109,6 @@ _V1: Final = (
         PRIMARY KEY (source, cause, target)
     ) STRICT, WITHOUT ROWID
     """,
-    f"INSERT INTO transition VALUES {_MOVES}",  # noqa: S608 - our own words
     """
     CREATE TABLE event (
         id INTEGER PRIMARY KEY,
@@ -133,10 +130,20 @@ _V1: Final = (
         SELECT RAISE(ABORT, 'no such transition');
     END
     """,
-    "CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL, since_ms INTEGER) STRICT",
+    "CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL) STRICT",
 )
 
 STEPS: Final[Steps] = (_V1,)
+
+_MOVES: Final = ", ".join(f"('{each.source or ''}', '{each.cause}', '{each.target}')" for each in TRANSITIONS)
+
+
+def settle(connection: sqlite3.Connection, pid: int) -> None:
+    """What an owner begins with: what may happen to a task is the business of this version, not of the file's."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"INSERT OR IGNORE INTO transition VALUES {_MOVES}")  # noqa: S608 - our own words
+    connection.execute("INSERT OR REPLACE INTO owner (one, pid) VALUES (1, ?)", (pid,))
+    connection.execute("COMMIT")
 
 
 def migrate(connection: sqlite3.Connection, version: int, steps: Steps = STEPS) -> None:

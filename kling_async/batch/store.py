@@ -18,7 +18,7 @@ import attrs
 from ..errors import JournalError
 from ..media.durable import sync
 from .owner import MOUNTS, Ownership, check_place, unusable
-from .schema import APPLICATION_ID, SETTINGS, STEPS, Steps, migrate
+from .schema import APPLICATION_ID, SETTINGS, STEPS, Steps, migrate, settle
 
 _WORDS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full; nothing of this was written. Make room, and run the batch again",
@@ -73,7 +73,7 @@ class OwnedFile:
             _check(connection, self.path)
             if version < len(self.steps):
                 migrate(connection, version, self.steps)
-            connection.execute("INSERT OR REPLACE INTO owner (one, pid) VALUES (1, ?)", (os.getpid(),))
+            settle(connection, os.getpid())
             return connection
         except BaseException as error:
             if connection is not None:
