@@ -183,12 +183,16 @@ class Runner:
 
     async def _take_up(self) -> None:
         """Go on with all that an earlier run began; wait until every create in doubt was looked for once."""
-        for state in (State.UNKNOWN, State.SUBMITTED, State.SUCCEEDED):
+        followed = set[int]()
+        for states in ((State.UNKNOWN, State.SUBMITTED), (State.SUCCEEDED,)):
             after = 0
-            while rows := await self.journal.unfinished(self.batch, (state,), after, _CHUNK):
+            while rows := await self.journal.unfinished(self.batch, states, after, _CHUNK):
                 after = rows[-1].seq
                 for row in rows:
-                    await self._again(row)
+                    if row.seq not in followed:  # or it has succeeded since, and is on its way
+                        await self._again(row)
+                if State.SUBMITTED in states:
+                    followed.update(row.seq for row in rows)
         # Once: that the vendor will not tell of one task must not keep all others waiting for ever.
         while self._doubts and not self.stopping and self._trouble is None:
             await self._wait()
