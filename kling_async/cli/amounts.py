@@ -9,14 +9,14 @@ from ..errors import InvalidRequest
 from ..protocol.endpoint import Pool
 
 
-def slots(text: str | None) -> dict[Pool, int]:
+def slots(text: str | None) -> dict[str, int]:
     """Slots by pool; raises `InvalidRequest` for anything else."""
     rule = f"must be pools ({', '.join(get_args(Pool))}) with whole numbers above zero, such as video=5,image=9"
-    read: dict[Pool, int] = {}
+    read: dict[str, int] = {}
     for pool, amount in _parts(text):
         if pool not in get_args(Pool) or not amount.isdecimal() or int(amount) < 1:
             raise InvalidRequest("slots", rule, text)
-        read[cast("Pool", pool)] = int(amount)
+        read[pool] = int(amount)
     return read
 
 

@@ -38,6 +38,8 @@ class _Column(NamedTuple):
     colour: str = ""
     always: bool = True
     """Or only where there is room."""
+    kept: bool = True
+    """Or only where one of the pools has something to tell."""
 
 
 def _slots(pool: PoolSummary) -> str:
@@ -54,7 +56,7 @@ def _rate(pool: PoolSummary) -> str:
 
 
 def _left(pool: PoolSummary) -> str:
-    return "" if pool.seconds_left is None or pool.ended == pool.total else span(pool.seconds_left)
+    return span(pool.seconds_left) if pool.seconds_left else ""
 
 
 def _number(name: str) -> Callable[[PoolSummary], str]:
@@ -73,8 +75,8 @@ _COLUMNS: Final = (
     _Column("done", _number("done"), "green"),
     _Column("failed", _amiss, "red"),
     _Column("units", _units),
-    _Column("a minute", _rate, always=False),
-    _Column("left", _left),
+    _Column("a minute", _rate, always=False, kept=False),
+    _Column("left", _left, kept=False),
 )
 """A refused task counts as failed here; what of a batch is held or lost stands below."""
 
@@ -99,7 +101,7 @@ def _overall(summary: Summary, seconds: float | None, width: int) -> RenderableT
     total = sum(pool.total for pool in summary.pools.values())
     ended = summary["ended"]
     times = [] if seconds is None else [span(seconds)]
-    left = time_left(summary.pools.values())
+    left = time_left(summary)
     if left is not None:
         times.append(f"about {span(left)} left")
     told = Text.assemble((f"{ended:,} of {total:,}", "bold"), (f"  {', '.join(times)}", "dim"))
@@ -114,7 +116,8 @@ def _overall(summary: Summary, seconds: float | None, width: int) -> RenderableT
 
 
 def _pools(summary: Summary, *, wide: bool) -> Table:
-    columns = [each for each in _COLUMNS if each.always or wide]
+    pools = summary.pools.values()
+    columns = [each for each in _COLUMNS if (each.always or wide) and (each.kept or any(map(each.cell, pools)))]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("pool", no_wrap=True)
     for each in columns:

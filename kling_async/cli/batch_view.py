@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ..batch.items import Item, Summary
+from ..wording import one_line
 from .batch_table import Standing, latest
 from .batch_words import as_json, count, ended, pools_as_json, standing
 from .failures import plain
@@ -26,7 +27,7 @@ from .shell import Shell
 EVERY: Final = 30.0
 """Seconds between two lines, or objects, about how all of it stands."""
 _LATEST: Final = 8
-_BESIDE: Final = 11
+_BESIDE: Final = 13
 """Lines of the live view that are not about single tasks, with one pool."""
 
 
@@ -65,25 +66,19 @@ def view(shell: Shell, commands: Commands, *, lines: bool = False) -> Generator[
 
 
 def stopping(summary: Summary) -> str | None:
-    """Why nothing more is sent, and what is waited for; None as long as all goes on."""
-    if summary.stopped is None or _over(summary):
-        return None
+    """Why nothing more is sent, as long as what is under way is waited for; None before and afterwards."""
     tasks = summary["running"] + summary["submitting"] + summary["unknown"] + summary["storing"]
-    finished = (
-        f"{count(tasks, 'task')} under way, which may be paid for, {'is' if tasks == 1 else 'are'} finished first"
-    )
-    rest = finished if tasks else "nothing is under way any more"
+    if summary.stopped is None or not tasks:
+        return None
+    they, are = ("it", "is") if tasks == 1 else ("they", "are")
+    rest = f"{count(tasks, 'task')} {are} under way and may be billed; {they} {are} finished first"
     match summary.stopped:
         case "asked":
-            return f"Stopping: {rest}" + ("; Ctrl-C again leaves at once" if tasks else "")
+            return f"Stopping: {rest}. Ctrl-C again leaves at once"
         case "budget":
-            return f"The budget is reached, no more is sent: {rest}"
+            return f"The budget is reached and no more is sent: {rest}"
         case why:
-            return f"No more is sent ({why}): {rest}"
-
-
-def _over(summary: Summary) -> bool:
-    return all(pool.ended == pool.total for pool in summary.pools.values())
+            return f"No more is sent ({one_line(why)}): {rest}"
 
 
 def amiss(summary: Summary) -> str | None:
@@ -99,7 +94,7 @@ class Objects:
     shell: Shell
     now: Callable[[], float] = time.monotonic
     _told: float | None = attrs.field(default=None, init=False)
-    _stopped: str | None = attrs.field(default=None, init=False)
+    _stopped: bool = attrs.field(default=False, init=False)
 
     def item(self, item: Item) -> None:
         """Print a task."""
@@ -107,9 +102,10 @@ class Objects:
 
     def tick(self, summary: Summary) -> None:
         """Print how it stands, when that is due, and at once that it stops."""
-        if summary.stopped != self._stopped:
-            self._stopped = summary.stopped
-            self.shell.object({"event": "stopping", "reason": summary.stopped, "message": stopping(summary)})
+        why = stopping(summary)
+        if why is not None and not self._stopped:
+            self._stopped = True
+            self.shell.object({"event": "stopping", "reason": summary.stopped, "message": why})
         now = self.now()
         if self._told is None:
             self._told = now
@@ -126,7 +122,7 @@ class Lines:
     commands: Commands
     now: Callable[[], float] = time.monotonic
     _told: float | None = attrs.field(default=None, init=False)
-    _stopped: str | None = attrs.field(default=None, init=False)
+    _stopped: bool = attrs.field(default=False, init=False)
     _line: str = attrs.field(default="", init=False)
 
     def item(self, item: Item) -> None:
@@ -135,9 +131,9 @@ class Lines:
 
     def tick(self, summary: Summary) -> None:
         """Print how it stands, when that is due and another than before, and at once that it stops."""
-        if summary.stopped != self._stopped:
-            self._stopped = summary.stopped
+        if not self._stopped:
             for line in _why(summary, self.commands):
+                self._stopped = True
                 self.shell.note(line, style="yellow")
         now, line = self.now(), standing(summary)
         if self._told is None:
@@ -164,6 +160,7 @@ class Moving:
         self.live.update(Group(*self._parts(summary)), refresh=True)
 
     def _parts(self, summary: Summary) -> Iterator[RenderableType]:
+        yield Text()
         yield Standing(summary, seconds=summary.seconds)
         room = max(1, min(_LATEST, self.live.console.height - _BESIDE - len(summary.pools)))
         if self._latest:
@@ -173,6 +170,7 @@ class Moving:
         if lines:
             yield Text()
             yield Text(plain("\n".join(lines)), style="yellow")
+        yield Text()
 
 
 def _why(summary: Summary, commands: Commands) -> Iterator[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 import attrs
 
 from ..batch.items import Added, Item, Plan, PoolSummary, Summary
+from ..protocol.endpoint import Pool
 from ..wording import one_line
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -47,7 +49,7 @@ def span(seconds: float) -> str:
     return f"{whole} s"
 
 
-def money(pools: Mapping[str, Decimal | None]) -> str:
+def money(pools: Mapping[Pool, Decimal | None]) -> str:
     """Units by pool, since those of two pools are not the same money: about 9,520 image units and 60 video units."""
     priced = [f"{amount(units)} {pool} units" for pool, units in pools.items() if units]
     unpriced = [pool for pool, units in pools.items() if units is None]
@@ -69,9 +71,8 @@ def cost(plan: Plan) -> str:
     tasks = sum(line.tasks for line in plan.lines)
     if not tasks:
         return "Nothing is left to be made"
-    # A guess without a limit is no time anybody should wait for.
-    time = f", and {span(plan.seconds)}" if plan.seconds is not None else ""
-    return f"{count(tasks, 'task')} to be made: {money(plan.units)}{time}"
+    time = f", in about {span(plan.seconds)}" if plan.seconds is not None else ""
+    return f"{count(tasks, 'task')} to be made, for {money(plan.units)}{time}"
 
 
 def ended(item: Item) -> str:
@@ -79,8 +80,14 @@ def ended(item: Item) -> str:
     told = [f"{one_line(item.custom_id)}: {item.state}"]
     if item.error is not None:
         told.append(one_line(item.error.message))
-    told += map(str, item.files)
+    told += map(near, item.files)
     return ", ".join(told)
+
+
+def near(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def reason(item: Item) -> str:
@@ -96,7 +103,7 @@ def standing(summary: Summary) -> str:
     ended = _listed(summary, {"done": "done", **AMISS})
     under_way = _listed(summary, {"running": "running", **ON_THE_WAY, "planned": "to be sent"})
     spent = ", ".join(f"{amount(pool.units)} {name} units" for name, pool in summary.pools.items() if pool.units)
-    left = time_left(summary.pools.values())
+    left = time_left(summary)
     parts = [
         f"{summary['ended']:,} of {count(total, 'task')} ended{f': {ended}' if ended else ''}",
         under_way,
@@ -115,12 +122,12 @@ def also(summary: Summary) -> str:
     return _listed(summary, ON_THE_WAY)
 
 
-def time_left(pools: Iterable[PoolSummary]) -> float | None:
-    """Seconds until the last pool is through; None where that cannot be told of one that has work, or none has any."""
-    waits = [pool.seconds_left for pool in pools if pool.ended < pool.total]
-    if not waits or any(wait is None for wait in waits):
+def time_left(summary: Summary) -> float | None:
+    """Seconds until the last pool is through; None if that cannot be told of one with work, or nothing more is sent."""
+    waits = [pool.seconds_left for pool in summary.pools.values() if pool.ended < pool.total]
+    if not waits or summary.stopped is not None or any(wait is None for wait in waits):
         return None
-    return max(wait for wait in waits if wait is not None)
+    return max(wait for wait in waits if wait is not None) or None  # 0: only files are under way
 
 
 def as_json(item: Item) -> dict[str, object]:

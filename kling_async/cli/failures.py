@@ -44,15 +44,15 @@ class Exit(IntEnum):
 
     OK = 0
     ERROR = 1
-    """The vendor, the network or the disk failed; or a batch ended before all of it was sent."""
+    """The vendor, the network or the disk failed; or a batch stopped before all of it was sent."""
     USAGE = 2
     """Bad input or usage; nothing was sent."""
     TIMEOUT = 3
     """The time was up; a task that was made goes on."""
     FAILED = 4
-    """The task failed, or its content was refused; some of a batch."""
+    """The task, or one of a batch, failed or was refused."""
     UNKNOWN = 5
-    """It was sent, and may have been carried out and billed; sent again, it may be paid for twice. Some of a batch."""
+    """It, or one of a batch, was sent and may have been carried out and billed; sent again, it may be paid twice."""
     INTERRUPTED = 130
 
 

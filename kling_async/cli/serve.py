@@ -52,7 +52,7 @@ async def emulator(
                 port,
                 speed=speed,
                 seed=seed,
-                slots=dict[str, int](amounts.slots(slots)),
+                slots=amounts.slots(slots),
                 faults=faults,
                 keys=(access_key, secret_key),
             )

@@ -168,7 +168,7 @@ def test_stopping_is_told_once_with_what_is_waited_for() -> None:
         lines.tick(summary)
 
     assert [
-        "Stopping: 9 tasks under way, which may be paid for, are finished first; Ctrl-C again leaves at once",
+        "Stopping: 9 tasks are under way and may be billed; they are finished first. Ctrl-C again leaves at once",
         f"Go on later with: {RESUME}",
     ] == err.getvalue().splitlines()
 
@@ -176,8 +176,8 @@ def test_stopping_is_told_once_with_what_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("why", "words"),
     [
-        ("budget", "The budget is reached, no more is sent: 9 tasks under way"),
-        ("Settle the open balance", "No more is sent (Settle the open balance): 9 tasks under way"),
+        ("budget", "The budget is reached and no more is sent: 9 tasks are under way"),
+        ("Settle the open balance", "No more is sent (Settle the open balance): 9 tasks are under way"),
     ],
 )
 def test_what_stops_by_itself_says_why(why: str, words: str) -> None:
@@ -261,12 +261,12 @@ def test_units_are_numbers_as_people_write_them() -> None:
 @pytest.mark.parametrize(
     ("units", "seconds", "words"),
     [
-        ({"image": Decimal(800)}, 500.0, "9 tasks to be made: about 800 image units, and 8 min"),
-        ({"image": Decimal(800)}, None, "9 tasks to be made: about 800 image units"),
+        ({"image": Decimal(800)}, 500.0, "9 tasks to be made, for about 800 image units, in about 8 min"),
+        ({"image": Decimal(800)}, None, "9 tasks to be made, for about 800 image units"),
         (
             {"image": Decimal(8), "video": None},
             None,
-            "9 tasks to be made: about 8 image units, and an amount that the price list does not tell (video)",
+            "9 tasks to be made, for about 8 image units, and an amount that the price list does not tell (video)",
         ),
     ],
 )

@@ -1,0 +1,197 @@
+"""`kling batch status`: how a batch stands, from another terminal too while it runs. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import attrs
+from cyclopts import Parameter
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from ..batch.items import PoolSummary, Summary
+from ..batch.journal import Reader
+from ..batch.queries import BatchRow, TaskRow
+from ..batch.states import State
+from ..batch.tally import Tally
+from ..protocol.endpoint import Pool
+from ..submitting.ledger import Slots
+from ..wording import one_line
+from .batch_offline import one
+from .batch_options import JournalPath, Json, Name, command, existing
+from .batch_table import Standing
+from .batch_words import count, pools_as_json
+from .common import Attempt, Connection
+from .failures import plain
+from .shell import Shell
+
+_SHOWN: Final = 20
+"""Tasks that need a person, and are told one by one."""
+_EVERY: Final = 1.0
+"""Seconds between two looks with `--watch`."""
+_UNDER_WAY: Final = (State.SUBMITTING, State.UNKNOWN, State.SUBMITTED)
+
+WHAT_TO_DO: Final = {
+    State.UNKNOWN: "whose answer was lost, so that it is not known whether they were made",
+    State.HELD: "held: no task of theirs can be found, and they are not sent again without being told to",
+    State.LOST: "lost: they were made, and the vendor knows no longer of them",
+}
+_CHOICES: Final = {
+    State.UNKNOWN: "--look asks the vendor for it, --send makes it anew, --give-up leaves it",
+    State.HELD: "--look asks the vendor for it once more, --send makes it anew, --give-up leaves it",
+    State.LOST: "--look asks the vendor for it once more; kling batch retry --lost makes it anew, and is paid again",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """How one batch stood when it was looked at."""
+
+    journal: Path
+    row: BatchRow
+    summary: Summary
+    owner: int | None
+    """The process that runs it, if one does."""
+    care: tuple[TaskRow, ...]
+    """Tasks that need a person."""
+
+    @property
+    def unended(self) -> int:
+        """Tasks that are not through."""
+        return sum(pool.total - pool.ended for pool in self.summary.pools.values())
+
+
+def status(
+    journal: JournalPath,
+    *,
+    name: Name = None,
+    watch: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Look again every second until all has ended.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """
+    Show how a batch stands, and what needs a person.
+
+    Works beside a run as well as without one, needs no key, and changes nothing.
+    """
+    shell = Shell(json=json)
+    with Attempt(shell, Connection(json=json)) as attempt:
+        existing(journal)
+        with Reader.open(journal) as reader:
+            if watch:
+                _watch(shell, lambda: _looks(reader, journal, name))
+            else:
+                _show(shell, _looks(reader, journal, name))
+    return attempt.exit
+
+
+def _looks(reader: Reader, journal: Path, name: str | None) -> list[Look]:
+    rows = reader.batches()
+    return [_look(reader, journal, row) for row in (rows if name is None else [one(rows, name)])]
+
+
+def _look(reader: Reader, journal: Path, row: BatchRow) -> Look:
+    tally = Tally()
+    tally.load(reader.counts(row), {})
+    pools: dict[Pool, PoolSummary] = {
+        name: pool.summary(
+            Slots(used=sum(pool.weights[state] for state in _UNDER_WAY), limit=None, learned=None, queued=0), 0.0, None
+        )
+        for name, pool in tally.pools.items()
+    }
+    owner = reader.owner()
+    states = [State.HELD, State.LOST, *([] if owner else [State.UNKNOWN])]
+    return Look(
+        journal=journal,
+        row=row,
+        summary=Summary(name=row.name, pools=pools),
+        owner=owner,
+        care=tuple(reader.items(row, states=states, limit=_SHOWN)),
+    )
+
+
+def _watch(shell: Shell, look: Callable[[], list[Look]]) -> None:
+    """Until all has ended, or Ctrl-C."""
+    looks = look()
+    if shell.json or not shell.out.is_terminal:
+        while any(each.unended for each in looks):
+            _show(shell, looks)
+            time.sleep(_EVERY)
+            looks = look()
+        _show(shell, looks)
+        return
+    with Live(console=shell.out, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+        while True:
+            live.update(Group(*_parts(looks)), refresh=True)
+            if not any(each.unended for each in looks):
+                return
+            time.sleep(_EVERY)
+            looks = look()
+
+
+def _show(shell: Shell, looks: Sequence[Look]) -> None:
+    if shell.json:
+        for each in looks:
+            shell.object(_as_json(each))
+    elif looks:
+        shell.show(Group(*_parts(looks)))
+    else:
+        shell.note("the journal holds no batch yet")
+
+
+def _parts(looks: Sequence[Look]) -> Iterator[RenderableType]:
+    for at, look in enumerate(looks):
+        if at:
+            yield Text()
+        yield Standing(look.summary)
+        yield Text(plain(_running(look)), style="dim")
+        yield from _care(look)
+
+
+def _running(look: Look) -> str:
+    if look.owner is not None:
+        return f"Process {look.owner} runs it."
+    if not look.unended:
+        return "All have ended."
+    return f"Nobody runs it. {count(look.unended, 'task')} left; go on with: {command('resume', look.journal)}"
+
+
+def _care(look: Look) -> Iterator[RenderableType]:
+    for state, what in WHAT_TO_DO.items():
+        rows = [row for row in look.care if row.state is state]
+        if not rows:
+            continue
+        yield Text()
+        yield Text(f"{look.summary[state.value]:,} {what}", style="yellow")
+        for row in rows:
+            said = f": {one_line(row.error.message)}" if row.error else ""
+            yield Text(plain(f"{one_line(row.custom_id)}{said}"))
+            yield Text(plain(f"  {command('resolve', look.journal, row.custom_id, '--look')}"), style="bold cyan")
+        if look.summary[state.value] > len(rows):
+            yield Text(f"and {look.summary[state.value] - len(rows):,} more", style="dim")
+        yield Text(_CHOICES[state], style="dim")
+
+
+def _as_json(look: Look) -> dict[str, object]:
+    return {
+        "name": look.row.name,
+        "account": look.row.account,
+        "owner_pid": look.owner,
+        "state": look.row.state,
+        "pools": pools_as_json(look.summary),
+        "needs_a_person": [
+            {
+                "custom_id": row.custom_id,
+                "state": str(row.state),
+                "external_task_id": row.external_id,
+                "task_id": row.task_id,
+                "error": None if row.error is None else attrs.asdict(row.error),
+            }
+            for row in look.care
+        ],
+    }
