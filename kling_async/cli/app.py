@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from .. import __version__
 from ..errors import KlingError
-from . import tasks
+from . import batch, tasks
 from .commands import groups
 from .completion import completion
 from .demo import demo
@@ -25,11 +25,12 @@ HELP: Final = (
 )
 EXIT_CODES: Final = """Exit codes:
   0    all went well
-  1    the vendor, the network or the disk failed; or a batch stopped before all of it was sent
+  1    the vendor, the network or the disk failed, or a batch stopped early
   2    bad input or usage; nothing was sent
   3    the time was up; a task that was made goes on
-  4    the task failed, or its content was refused; some of a batch
-  5    it was sent, and what became of it is not known; it may be billed; some of a batch
+  4    the task, or one of a batch, failed or was refused
+  5    the task, or one of a batch, was sent, and what became of it is not
+       known; it may be billed
   130  interrupted"""
 
 
@@ -46,7 +47,7 @@ def application() -> App:
         print_error=False,
         suppress_keyboard_interrupt=False,
     )
-    for group in (*groups(EXIT_CODES), tasks.group(EXIT_CODES)):
+    for group in (*groups(EXIT_CODES), batch.group(EXIT_CODES), tasks.group(EXIT_CODES)):
         app.command(group)
     app.command(emulator)
     app.command(demo)
