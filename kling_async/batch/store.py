@@ -20,6 +20,8 @@ from ..media.durable import sync
 from .owner import MOUNTS, Ownership, check_place, unusable
 from .schema import APPLICATION_ID, SETTINGS, STEPS, Steps, migrate, settle
 
+_CLOSED: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+_EFFECTIVE: Final = os.access in os.supports_effective_ids
 _WORDS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_FULL: "the disk is full; nothing of this was written. Make room, and run the batch again",
     sqlite3.SQLITE_BUSY: "another program has it locked; end that, and run the batch again",
@@ -66,7 +68,7 @@ class OwnedFile:
         connection: sqlite3.Connection | None = None
         try:
             _made(self.path)
-            connection = _connected(self.path, "rw")
+            connection = _connected(self.path, "mode=rw")
             version = _version(connection, self.path, self.steps)
             for setting in SETTINGS:
                 connection.execute(setting)
@@ -106,21 +108,37 @@ def read_only(path: Path, steps: Steps = STEPS) -> sqlite3.Connection:
         raise JournalError(f"{path}: there is no such file; name the journal of a batch")
     if path.is_dir():
         raise JournalError(f"{path} is a directory; name a file")
-    connection: sqlite3.Connection | None = None
     try:
-        connection = _connected(path, "ro")
+        return _looked_into(path, "mode=ro", steps)
+    except sqlite3.Error as error:
+        # Reading takes files beside it, which a directory that cannot be written does not get. Without a log no owner
+        # can be at work there, and the file alone is all there is.
+        if primary(error) not in _CLOSED or _has_log(path):
+            raise told(path, error) from error
+    try:
+        return _looked_into(path, "mode=ro&immutable=1", steps)
+    except sqlite3.Error as error:
+        raise told(path, error) from error
+
+
+def _looked_into(path: Path, mode: str, steps: Steps) -> sqlite3.Connection:
+    connection = _connected(path, mode)
+    try:
         version = _version(connection, path, steps)
         if version < len(steps):
             raise JournalError(
                 f"{path} is of an older version ({version}, now {len(steps)}); resume the batch, which brings it up"
             )
-        return connection
-    except BaseException as error:
-        if connection is not None:
-            connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise told(path, error) from error
+    except BaseException:
+        connection.close()
         raise
+    return connection
+
+
+def _has_log(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"{path}-wal").stat().st_size > 0
+    return False
 
 
 def owner_pid(connection: sqlite3.Connection) -> int | None:
@@ -134,7 +152,7 @@ def _made(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        if not os.access(path, os.R_OK | os.W_OK):
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=_EFFECTIVE):
             raise JournalError(f"{path} cannot be written; make it writable, or choose another place") from None
         return
     except OSError as error:
@@ -144,7 +162,7 @@ def _made(path: Path) -> None:
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"file:{quote(os.fspath(path.absolute()))}?mode={mode}", uri=True, isolation_level=None, cached_statements=256
+        f"file:{quote(os.fspath(path.absolute()))}?{mode}", uri=True, isolation_level=None, cached_statements=256
     )
     connection.execute("PRAGMA busy_timeout = 5000")
     return connection

@@ -1,0 +1,326 @@
+"""Who may open a journal, where one may lie, and who may look into it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import stat
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kling_async.batch.journal import Journal, Reader
+from kling_async.batch.states import Cause, State
+from kling_async.errors import JournalError
+from tests.batch.paper import entered, led, many, opened
+
+OWNER = """
+import asyncio, sys
+from kling_async.batch.journal import Journal
+from tests.batch.paper import entered, led, many
+from kling_async.batch.states import State
+
+async def main():
+    journal = await Journal.open(sys.argv[1], now_ms=lambda: 1)
+    batch = await entered(journal)
+    await journal.plan(batch, many(100))
+    for seq in range(1, 41):
+        await led(journal, seq, State.SUBMITTED)
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@contextlib.asynccontextmanager
+async def another_owner(path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that owns a journal, with forty tasks submitted and nothing checkpointed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER, path, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert process.stdout is not None
+    try:
+        assert b"ready\n" == await process.stdout.readline()
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], None]]:
+    """Sets what new files are not allowed, until the test is over."""
+    before = os.umask(0)
+    yield lambda mask: (os.umask(mask), None)[1]
+    os.umask(before)
+
+
+@pytest.fixture
+def somebody() -> Iterator[Path]:
+    """A directory of an ordinary user, whom the tests are run by meanwhile: root may write anywhere."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        nobody, root = 65534, os.geteuid() == 0
+        if root:
+            os.chown(folder, nobody, -1)
+            os.seteuid(nobody)
+        yield folder
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are a thing of POSIX")
+@pytest.mark.parametrize("mask", [0, 0o027, 0o077], ids=oct)
+async def test_only_the_owner_may_read_a_journal(tmp_path: Path, umask: Callable[[int], None], mask: int) -> None:
+    """Links are as good as keys: the file and all beside it are closed to others, whatever the umask."""
+    umask(mask)
+    async with await opened(tmp_path / "jobs.db") as journal:
+        await entered(journal)
+
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+
+    assert {"jobs.db": 0o600, "jobs.db-wal": 0o600, "jobs.db-shm": 0o600, "jobs.db.lock": 0o600} == modes
+
+
+async def test_a_second_owner_is_told_who_the_first_one_is(tmp_path: Path) -> None:
+    """At once, with the number of the process to look at."""
+    path = tmp_path / "jobs.db"
+    async with another_owner(path) as process:
+        began = asyncio.get_running_loop().time()
+
+        with pytest.raises(JournalError, match=rf"jobs\.db is in use by process {process.pid}; wait for its end"):
+            await opened(path)
+
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_a_second_owner_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
+    """Two batches of one program cannot write one file."""
+    async with await opened(tmp_path / "jobs.db") as journal:
+        batch = await entered(journal)
+        await journal.plan(batch, many(1))
+
+        with pytest.raises(JournalError, match=f"in use by process {os.getpid()}"):
+            await opened(tmp_path / "jobs.db")
+
+        assert State.SUBMITTING is await journal.step(1, Cause.SLOT_GRANTED)
+
+
+async def test_a_killed_owner_leaves_the_file_to_the_next(tmp_path: Path) -> None:
+    """The kernel gives the lock back, and all that was told is there."""
+    path = tmp_path / "jobs.db"
+    async with another_owner(path) as process:
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+        async with await opened(path) as journal:
+            submitted = await journal.unfinished(await entered(journal), [State.SUBMITTED])
+
+    assert 40 == len(submitted)
+
+
+async def test_a_reader_sees_all_that_a_killed_owner_was_told(tmp_path: Path) -> None:
+    """What is only in the write-ahead log counts as well, the reader takes nothing of it away, and says who owns it."""
+    path = tmp_path / "jobs.db"
+    async with another_owner(path) as process:
+        with Reader.open(path) as reader:
+            owner = reader.owner()
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        seen: list[tuple[int, int | None]] = []
+        for _ in range(2):
+            with Reader.open(path) as reader:
+                (batch,) = reader.batches()
+                seen.append((len(reader.items(batch, states=[State.SUBMITTED])), reader.owner()))
+
+    assert process.pid == owner
+    assert [(40, None), (40, None)] == seen
+
+
+async def test_looking_for_the_owner_stops_nobody_from_becoming_it(tmp_path: Path) -> None:
+    """However often others look."""
+    path = tmp_path / "jobs.db"
+    async with await opened(path):
+        pass
+    stop = asyncio.Event()
+
+    def look() -> None:
+        with Reader.open(path) as reader:
+            while not stop.is_set():
+                reader.owner()
+
+    looking = asyncio.create_task(asyncio.to_thread(look))
+    for _ in range(10):
+        async with await opened(path):
+            pass
+    stop.set()
+    await looking
+
+
+async def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
+    """A text, and the database of another program: both are named and not touched."""
+    text, other = tmp_path / "prompts.jsonl", tmp_path / "other.db"
+    text.write_text('{"custom_id": "fox"}\n' * 1000)
+    with contextlib.closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    before = text.read_bytes(), other.read_bytes()
+
+    for path in (text, other):
+        with pytest.raises(JournalError, match=f"{path.name}.* is not a journal of kling_async; name another file"):
+            await opened(path)
+        with pytest.raises(JournalError, match=f"{path.name}.* is not a journal of kling_async"):
+            Reader.open(path)
+
+    assert before == (text.read_bytes(), other.read_bytes())
+
+
+@pytest.mark.parametrize("harm", ["torn off", "overwritten"])
+async def test_a_damaged_file_is_refused(tmp_path: Path, harm: str) -> None:
+    """Nothing is sent on the word of a file that is not whole; the message says what is left to do."""
+    path = tmp_path / "jobs.db"
+    async with await opened(path) as journal:
+        await journal.plan(await entered(journal), many(500))
+    content = path.read_bytes()
+    path.write_bytes(
+        content[: len(content) // 2] if harm == "torn off" else content[:8192] + bytes(8192) + content[16384:]
+    )
+
+    with pytest.raises(JournalError, match=r"jobs\.db: it is damaged; put back a copy"):
+        await opened(path)
+
+
+async def test_a_journal_needs_a_directory(tmp_path: Path) -> None:
+    """None is made on the way, since a path may be mistyped."""
+    with pytest.raises(JournalError, match=r"there is no directory .*nowhere; make it first"):
+        await opened(tmp_path / "nowhere" / "jobs.db")
+    with pytest.raises(JournalError, match="is a directory; name a file"):
+        await opened(tmp_path)
+
+    assert [] == list(tmp_path.iterdir())
+
+
+async def test_a_reader_needs_a_file(tmp_path: Path) -> None:
+    """Looking makes no file."""
+    with pytest.raises(JournalError, match=r"jobs\.db: there is no such file; name the journal of a batch"):
+        Reader.open(tmp_path / "jobs.db")
+    with pytest.raises(JournalError, match="is a directory; name a file"):
+        Reader.open(tmp_path)
+
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are a thing of POSIX")
+async def test_a_read_only_directory_is_refused(somebody: Path) -> None:
+    """Before anything is made in it."""
+    somebody.chmod(0o500)
+
+    with pytest.raises(JournalError, match=r"jobs\.db cannot be written \(Permission denied\); choose another place"):
+        await opened(somebody / "jobs.db")
+
+    assert [] == list(somebody.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are a thing of POSIX")
+@pytest.mark.parametrize("closed", ["file", "directory"])
+async def test_a_journal_that_cannot_be_written_is_refused_and_can_be_read(somebody: Path, closed: str) -> None:
+    """Say of an archive: results can be listed from it, and nothing can be sent."""
+    path = somebody / "jobs.db"
+    async with await opened(path) as journal:
+        await journal.plan(await entered(journal), many(3))
+    path.with_name("jobs.db.lock").unlink()
+    if closed == "file":
+        path.chmod(0o400)
+    else:
+        somebody.chmod(0o500)
+
+    with pytest.raises(JournalError, match=r"jobs\.db cannot be written.*; (make it writable|choose another place)"):
+        await opened(path)
+    with Reader.open(path) as reader:
+        items = reader.items(reader.batches()[0])
+
+    assert 3 == len(items)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are a thing of POSIX")
+async def test_a_journal_in_a_read_only_directory_that_was_not_closed_is_not_half_read(somebody: Path) -> None:
+    """What is in its write-ahead log would be missed; better to say so than to show what is not true any more."""
+    path = somebody / "jobs.db"
+    async with await opened(path) as journal:
+        await journal.plan(await entered(journal), many(3))
+        log = path.with_name("jobs.db-wal").read_bytes()
+    path.with_name("jobs.db-wal").write_bytes(log)
+    somebody.chmod(0o500)
+
+    with pytest.raises(JournalError, match=r"jobs\.db: it cannot be opened; its directory must be writable"):
+        Reader.open(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [("nfs4", True), ("cifs", True), ("9p", True), ("fuse.sshfs", True), ("ext4", False), ("fuse.gocryptfs", False)],
+)
+async def test_a_network_file_system_is_refused(tmp_path: Path, kind: str, refused: bool) -> None:  # noqa: FBT001
+    """Locks and shared memory do not work over a network; the kind is named. Disks of this machine are taken."""
+    place = tmp_path / "my share"
+    place.mkdir()
+    mounts = tmp_path / "mountinfo"
+    escaped = str(place).replace(" ", r"\040")
+    mounts.write_text(
+        f"27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
+        f"31 27 0:40 / {escaped} rw,relatime shared:5 - {kind} server:/home rw\n"
+        f"32 27 0:41 / {escaped}s rw,relatime - nfs server:/other rw\n"
+    )
+
+    if not refused:
+        async with await opened(place / "jobs.db", mounts=mounts):
+            return
+    with pytest.raises(JournalError, match=rf"is on a network file system \({kind}\).*name a file on a disk"):
+        await opened(place / "jobs.db", mounts=mounts)
+
+    assert [] == list(place.iterdir())
+
+
+async def test_of_two_file_systems_on_one_place_the_later_one_counts(tmp_path: Path) -> None:
+    """It hides the other; and where the list cannot be read, nothing is refused."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 0:1 / {tmp_path} rw - nfs a:/ rw\n2 1 0:2 / {tmp_path} rw - ext4 /dev/vda rw\nnonsense\n")
+
+    async with await opened(tmp_path / "jobs.db", mounts=mounts):
+        pass
+    async with await opened(tmp_path / "jobs.db", mounts=tmp_path / "none"):
+        pass
+
+
+async def test_opening_that_is_given_up_leaves_the_file_free(tmp_path: Path) -> None:
+    """Cancelled half way, nothing is owned, and no thread stays behind."""
+    for _ in range(5):
+        opening = asyncio.ensure_future(Journal.open(tmp_path / "jobs.db", now_ms=lambda: 0))
+        await asyncio.sleep(0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    async with await opened(tmp_path / "jobs.db") as journal:
+        await led(journal, 1, State.PLANNED)
+
+
+async def test_odd_names_are_names(tmp_path: Path) -> None:
+    """What means something in an address means nothing in the name of a file."""
+    path = tmp_path / "50% off?mode=memory#1 ü.db"
+
+    async with await opened(path) as journal:
+        await entered(journal)
+    with Reader.open(path) as reader:
+        names = [batch.name for batch in reader.batches()]
+
+    assert ["launch"] == names
+    assert path.is_file()
