@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any, Final, cast
 
 _LARGE: Final = 10_000  # characters or bytes, of one value or of all that is in it
 _LINE: Final = 500  # characters
+_PATH: Final = 200  # characters
 _LINK: Final = re.compile(r"(https?://)(\S*)", re.IGNORECASE)
 _WHOLE_LINK: Final = re.compile(r"(https?://)(.*)", re.IGNORECASE | re.DOTALL)
 _ADDRESS: Final = re.compile(r"((?:[a-z][a-z0-9+.-]*:)?(?://)?)(.*)", re.IGNORECASE | re.DOTALL)
@@ -19,13 +21,14 @@ def shown(value: object, limit: int = 80) -> str:
     """
     A value as an error message or a repr shows it: short, whatever it is.
 
-    Links are shown without user, password and query: a signed one is as good as a key.
+    Links are shown without user, password and query: a signed one is as good as a key. Of a path that is very long its
+    end is shown, which tells the file.
     """
     try:
         text = _written(value, limit)
     except (ValueError, RecursionError):  # numbers of more than 4,300 digits; nesting without end
         return f"a value of type {type(value).__name__} that cannot be written"
-    if isinstance(value, str) or len(text) <= limit:
+    if isinstance(value, str | PurePath) or len(text) <= limit:
         return text
     return f"{text[: limit - 24]}... ({len(text)} characters)"
 
@@ -37,6 +40,9 @@ def _written(value: object, limit: int) -> str:
     if isinstance(value, str):
         text = unlinked(value)
         return repr(text) if len(value) <= limit else f"{text[: limit - 24]!r}... ({len(value)} characters)"
+    if isinstance(value, PurePath):
+        path = str(value)
+        return repr(path if len(path) <= _PATH else f"...{path[-_PATH:]}")
     if isinstance(value, Mapping):
         pairs = cast("Mapping[object, object]", value).items()
         return f"{{{', '.join(f'{_written(name, limit)}: {_written(each, limit)}' for name, each in pairs)}}}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from kling_async.wording import link, one_line, shown, unlinked
@@ -98,3 +100,12 @@ def test_an_odd_character_does_not_open_a_link() -> None:
 def test_what_is_known_to_be_a_link_is_masked_whatever_it_begins_with(url: str | None, text: str) -> None:
     """And shown as far as it leads: a file is told from others by the end of its path."""
     assert text == link(url)
+
+
+def test_a_path_is_shown_to_its_end() -> None:
+    """It is the end that tells which file is meant."""
+    short, long = Path("/data") / ("x" * 90) / "fox.png", Path("/data") / ("x" * 400) / "fox.png"
+
+    assert repr(str(short)) == shown(short)
+    assert shown(long).endswith("/fox.png'")
+    assert len(shown(long)) < 220

@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +23,7 @@ from ..media.durable import Point, nothing
 from ..media.naming import writable
 from ..protocol.endpoint import Pool
 from ..submitting.ledger import Priority
+from . import queries
 from .budget import Budget, MaxUnits, limits
 from .export import export
 from .forecast import limit_of, planned
@@ -345,10 +345,9 @@ class Batch:
 
     async def _load(self) -> None:
         journal, row = self._open()
-        planned_kinds = Counter[tuple[str, tuple[str, ...]]]()
-        for each in await journal.kinds(row):
-            planned_kinds[each.endpoint, each.kind] += each.weight * each.tasks
-        self._tally.load(await journal.counts(row), planned_kinds)
+        # Asked together, so that no task moves in between; those that moved before have told the tally already.
+        kinds, counts = await journal.read(lambda it: (queries.kinds(it, row.id), queries.counts(it, row.id)))
+        self._tally.load(counts, kinds)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

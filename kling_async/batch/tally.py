@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -14,7 +14,7 @@ from ..protocol.endpoint import Pool
 from ..submitting.ledger import Slots
 from .forecast import Typical, Work
 from .items import PoolSummary
-from .queries import Count
+from .queries import Count, KindCount
 from .states import State
 
 _SPAN: Final = 300.0
@@ -120,9 +120,11 @@ class Tally:
     under_way: Counter[Kind] = attrs.field(factory=Counter[Kind], init=False)
     """Slots that those hold that were sent in this run, or taken up by it."""
 
-    def load(self, counts: Iterable[Count], planned: Mapping[Kind, int]) -> None:
+    def load(self, counts: Iterable[Count], kinds: Iterable[KindCount]) -> None:
         """Begin with what the journal says."""
-        self.planned = Counter(planned)
+        self.planned.clear()
+        for kind in kinds:
+            self.planned[kind.endpoint, kind.kind] += kind.weight * kind.tasks
         rates = {name: pool.rate for name, pool in self.pools.items()}
         self.pools.clear()
         for each in counts:
