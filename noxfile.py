@@ -95,6 +95,13 @@ def bench_submit(s: nox.Session) -> None:
     s.run("python", "benchmarks/lost_answers.py", *s.posargs)
 
 
+@session(uv_groups=["bench", "tests"], uv_all_extras=True)
+def bench_batch(s: nox.Session) -> None:
+    """What a batch costs beside the same tasks without a journal, how flat its memory is, and how fast manifests are read."""
+    for name in s.posargs or ("batch", "batch_memory", "batch_manifest", "gallery"):
+        s.run("python", "-m", f"benchmarks.{name}")
+
+
 def _install(s: nox.Session, *peers: str) -> None:
     """Install what is measured beside us, in the versions whose figures are in the docs."""
     s.run_install("uv", "pip", "install", "--quiet", *(PEERS[name] for name in peers))
