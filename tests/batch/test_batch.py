@@ -20,11 +20,12 @@ from kling_async import (
     ManifestError,
     Polling,
     Retry,
+    Unwritable,
 )
 from kling_async.batch.items import Item
 from kling_async.batch.states import State
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY, Emulator
-from kling_async.emulator.faults import Hide, Lose, Refuse, RepeatedIds
+from kling_async.emulator.faults import Down, Hide, Lose, Refuse, RepeatedIds
 from tests.support.batches import ended, made, names, pictures, states, videos
 
 SPEED = 400.0
@@ -544,8 +545,8 @@ async def test_a_batch_that_is_not_open_says_so(journal: Path) -> None:
 async def test_names_are_texts_that_can_be_printed(journal: Path, field: str, value: Any) -> None:
     """Said before anything is opened."""
     async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
+        given: dict[str, Any] = {"name": "teasers", "journal": journal, field: value}
         with pytest.raises(InvalidRequest, match=field):
-            given: dict[str, Any] = {"name": "teasers", "journal": journal, field: value}
             Batch(kling, **given)
 
         assert not journal.exists()
