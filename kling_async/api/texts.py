@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
@@ -18,7 +19,8 @@ from ..media.inputs import named
 from .about import FieldInfo, info
 
 
-def known(request: type) -> dict[str, FieldInfo | None]:
+@cache
+def known(request: type) -> Mapping[str, FieldInfo | None]:
     """The fields of a request class, or of a part of one, by name; None for `extra`."""
     return {field.name: info(field) for field in attrs.fields(cast("type[attrs.AttrsInstance]", request))}
 

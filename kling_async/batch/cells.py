@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, cast
 
 from ..api import FieldInfo
 from ..errors import InvalidRequest
@@ -12,6 +15,9 @@ _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "on"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "off"})
 _LISTS: Final = frozenset({"texts", "pictures"})
 _JSON: Final = frozenset({"object", "objects"})
+_PLAIN: Final = frozenset({str, int, bool, bytes, type(None)})
+_MISSING: Final = frozenset({"NAType", "NaTType"})
+"""What pandas has for nothing."""
 _WHOLE: Final = frozenset({"integer", "seconds", "moment"})
 
 
@@ -47,3 +53,26 @@ def _json(name: str, text: str) -> object:
     except (ValueError, RecursionError) as error:
         said = "it is nested without end" if isinstance(error, RecursionError) else error
         raise InvalidRequest(name, f"must be JSON ({said})", text) from None
+
+
+def plain(given: object) -> Any:
+    """A value of a table as Python has it: arrays as lists, numbers as numbers, and None for what is missing."""
+    value: Any = given
+    kind: Any = value.__class__
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    if isinstance(value, Mapping):
+        inner = ((name, plain(each)) for name, each in cast("Mapping[object, object]", value).items())
+        return {name: each for name, each in inner if each is not None}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in cast("list[object]", value)]
+    if kind.__name__ in _MISSING:
+        return None
+    if isinstance(value, Decimal):
+        return plain(int(value) if value == value.to_integral_value() else float(value))
+    if kind is bytearray or kind is memoryview:
+        return bytes(value)
+    listed = getattr(value, "tolist", None)  # of numpy's arrays and scalars
+    return value if listed is None else plain(listed())

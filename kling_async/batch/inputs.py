@@ -27,7 +27,7 @@ from ..media.durable import made, sync
 from ..media.inputs import MediaInput
 from ..media.local import Mark, MarkedPath, open_file
 from .canonical import content_hash, local, restored, stored, written
-from .queries import TaskRow
+from .queries import Planned, TaskRow
 
 _INLINE: Final = 3072
 """Bytes that stand in the journal itself, as 4 KiB of Base64 text."""
@@ -67,7 +67,7 @@ class Inputs:
         """Those of a journal."""
         return cls(journal.with_name(f"{journal.name}.inputs"))
 
-    def request_of(self, row: TaskRow) -> Checked:
+    def request_of(self, row: TaskRow | Planned) -> Checked:
         """
         The request of a row, with its files as they were planned. Blocking.
 

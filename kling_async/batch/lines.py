@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, BinaryIO, Final, NamedTuple, NoReturn, TypeAlias, cast
 
 from ..errors import InvalidRequest
@@ -15,10 +15,10 @@ LONGEST: Final = 64 * 1024 * 1024
 _BOM: Final = b"\xef\xbb\xbf"
 _FOREIGN: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK": "a ZIP or Excel file", b"\x1f\x8b": "gzip"}
 _AROUND: Final = 30  # characters shown on either side of a mistake
-_FIELD: Final = "JSON"
+_JSON, _TEXT = "JSON", "text"
 _RULE: Final = "must be one JSON object on each line"
 
-Given: TypeAlias = Mapping[str, object] | InvalidRequest
+Given: TypeAlias = Mapping[Any, object] | InvalidRequest
 """A row, or what is wrong with it."""
 
 
@@ -34,22 +34,23 @@ class _Odd(ValueError):
     """What JSON reads, and no manifest may hold."""
 
 
-def entries(file: BinaryIO) -> Iterator[Entry]:
+def of_json(file: BinaryIO) -> Generator[Entry, None, None]:
     """The rows of a file of JSON lines; empty lines are passed over. Raises `OSError`."""
-    for at, line in enumerate(_lines(file), 1):
+    for at, line in enumerate(lines(file), 1):
         if isinstance(line, InvalidRequest) or not line.isspace():
             yield Entry(at, line if isinstance(line, InvalidRequest) else read(line))
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes | InvalidRequest]:
+def lines(file: BinaryIO) -> Generator[bytes | InvalidRequest, None, None]:
+    """The lines of a file of text, or what is wrong with one. Raises `OSError`."""
     line = file.readline(LONGEST + 1).removeprefix(_BOM)
     foreign = next((name for start, name in _FOREIGN.items() if line.startswith(start)), None)
     if foreign is not None:
-        yield InvalidRequest(_FIELD, f"{_RULE}, as UTF-8 text; this is {foreign}", line[:4])
+        yield InvalidRequest(_TEXT, f"must be UTF-8; this is {foreign}", line[:4])
         return
     while line:
         if len(line) > LONGEST:
-            yield InvalidRequest(_FIELD, f"must have at most {LONGEST:,} bytes on a line; name pictures by their path")
+            yield InvalidRequest(_TEXT, f"must have at most {LONGEST:,} bytes on a line; name pictures by their path")
             while line and not line.endswith(b"\n"):
                 line = file.readline(LONGEST)
         else:
@@ -57,35 +58,39 @@ def _lines(file: BinaryIO) -> Iterator[bytes | InvalidRequest]:
         line = file.readline(LONGEST + 1)
 
 
+def decoded(line: bytes) -> str:
+    """A line as text. Raises `InvalidRequest`."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        at = error.start
+    raise InvalidRequest(_TEXT, f"must be UTF-8, and byte {at + 1} of the line, {line[at]:#04x}, is not", line)
+
+
 def read(line: str | bytes) -> Given:
     """A line as a mapping, or what is wrong with it."""
     try:
-        text = line if isinstance(line, str) else line.decode()
+        text = line if isinstance(line, str) else decoded(line)
         found: object = _decode(text)
-    except UnicodeDecodeError as error:
-        byte = cast("bytes", line)[error.start]
-        return InvalidRequest(
-            _FIELD, f"must be UTF-8 text, and byte {error.start + 1} of the line is {byte:#04x}", line
-        )
+    except InvalidRequest as error:
+        return error
     except json.JSONDecodeError as error:
         around = error.doc[max(0, error.pos - _AROUND) : error.pos + _AROUND].strip()
-        return InvalidRequest(_FIELD, f"{_RULE}; {_said(error)} at column {error.pos + 1}", around)
+        said = "there is a NUL character" if "\0" in around else f"{error.msg[0].lower()}{error.msg[1:]}"
+        return InvalidRequest(_JSON, f"{_RULE}; {said} at column {error.pos + 1}{_hint(error.doc)}", around)
     except (ValueError, RecursionError) as error:
         said = "it is nested without end" if isinstance(error, RecursionError) else str(error)
-        return InvalidRequest(_FIELD, f"{_RULE}; {said}", line)
+        return InvalidRequest(_JSON, f"{_RULE}; {said}", line)
     if isinstance(found, dict):
         return cast("dict[str, object]", found)
-    return InvalidRequest(_FIELD, f"{_RULE}, and this is another value{_hint(found)}", found)
+    return InvalidRequest(_JSON, f"{_RULE}{_hint(text) or '; this is another value'}", found)
 
 
-def _said(error: json.JSONDecodeError) -> str:
-    if "\0" in error.doc:
-        return "there is a NUL character"
-    return error.msg[0].lower() + error.msg[1:]
-
-
-def _hint(found: object) -> str:
-    return "; take the objects out of the list (jq -c '.[]')" if isinstance(found, list) else ""
+def _hint(text: str) -> str:
+    start = text.strip()[:1]
+    if start == "[":
+        return "; this is a list of objects, which jq -c '.[]' makes lines of"
+    return "; this one goes on in the next line" if text.strip() == "{" else ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

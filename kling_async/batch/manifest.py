@@ -14,15 +14,13 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import attrs
 
-from ..api import TaskRow
-from ..api.search import row_at, row_named
 from ..errors import InvalidRequest, ManifestError, RowError
 from ..media.threads import landed
 from ..wording import is_large
 from .inputs import Inputs, Keeping
 from .lines import Entry
 from .names import custom_id, name_of
-from .rows import Reading, Vet, row_error
+from .rows import Reading, Vet, endpoint_of, row_error
 from .sources import Origin, Source, origin
 from .spooled import Spool, columns, stub
 
@@ -71,13 +69,6 @@ async def spool(
             raise
         await run(loading.close)
     return loading.spool
-
-
-def endpoint_of(field: str, given: str) -> TaskRow:
-    """The row that is meant by a name or a path. Raises `InvalidRequest`."""
-    if given.startswith("/"):
-        return row_at(field, given)
-    return row_named(field, given, otherwise=" that makes tasks, such as images.generate")
 
 
 async def _slices(entries: AsyncIterator[Entry]) -> AsyncIterator[list[Entry]]:

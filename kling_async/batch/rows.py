@@ -12,13 +12,14 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
 
+from ..api import FieldInfo
 from ..api.fields import Checked
 from ..api.search import row_at, row_named
 from ..api.texts import known, meant
 from ..errors import InvalidRequest, RowError
 from ..protocol.endpoint import TaskSpec
 from ..wording import is_large, shown
-from .cells import cell
+from .cells import cell, plain
 from .inputs import Keeping
 from .names import custom_id, name_of
 from .queries import Planned
@@ -49,14 +50,15 @@ class Reading:
     keeping: Keeping
     vet: Vet
 
-    def planned(self, where: str, given: Mapping[str, object]) -> Planned | list[RowError]:
+    def planned(self, where: str, given: Mapping[Any, object]) -> Planned | list[RowError]:
         """A task to make, or all that is wrong with the row. Blocking. Raises `JournalError`."""
         wrong = list[InvalidRequest]()
-        id_ = _tried(wrong, custom_id, given.get("custom_id"))
-        row = _tried(wrong, self._row, given)
-        priority = _tried(wrong, _priority, given.get("priority"))
-        _tried(wrong, _method, given.get("method"))
-        request = None if row is None else _tried(wrong, self._request, row, given)
+        keys = _tried(wrong, _keys, given) or {}
+        id_ = _tried(wrong, custom_id, keys.get("custom_id"))
+        row = _tried(wrong, self._row, keys)
+        priority = _tried(wrong, _priority, keys.get("priority"))
+        _tried(wrong, _method, keys.get("method"))
+        request = None if row is None else _tried(wrong, self._request, row, keys)
         if id_ is not None and row is not None and priority is not None and request is not None:
             body = _tried(wrong, self.keeping.body, row.name, request)
             if body is not None and not wrong:
@@ -75,26 +77,22 @@ class Reading:
                 )
         return [row_error(where, given, each) for each in wrong]
 
-    def _row(self, given: Mapping[str, object]) -> Spec:
-        name, path = given.get("endpoint"), given.get("url")
-        if name is None and path is None:
+    def _row(self, keys: Mapping[str, object]) -> Spec:
+        found = {key: endpoint_of(key, _text(key, keys[key])) for key in ("endpoint", "url") if key in keys}
+        if not found:
             if self.endpoint is None:
                 raise InvalidRequest("endpoint", "is required, such as images.generate; or url, or one for all rows")
             return self.endpoint
-        found = [
-            find(key, _text(key, value))
-            for key, value, find in (("endpoint", name, _by_name), ("url", path, row_at))
-            if value is not None
-        ]
-        if found[-1] is not found[0]:
-            raise InvalidRequest("url", f"must be that of the endpoint, {found[0].path}, or be left out", path)
-        return found[0]
+        first, *others = found.values()
+        if any(other is not first for other in others):
+            raise InvalidRequest("url", f"must be that of the endpoint, {first.path}, or be left out", keys["url"])
+        return first
 
-    def _request(self, row: Spec, given: Mapping[str, object]) -> Checked:
+    def _request(self, row: Spec, keys: Mapping[str, object]) -> Checked:
         abouts = known(cast("type", row.request))
         body = {
             name: value if (about := abouts.get(name)) is None else meant(name, about, value, self.home)
-            for name, value in _fields(given, abouts).items()
+            for name, value in _fields(keys, abouts).items()
         }
         for inner in (body, body.get("extra")):
             named = cast("Mapping[str, object]", inner).get("external_task_id") if isinstance(inner, Mapping) else None
@@ -105,25 +103,41 @@ class Reading:
         return request
 
 
-def _fields(given: Mapping[str, object], abouts: Mapping[str, Any]) -> Mapping[str, object]:
+def endpoint_of(field: str, given: str) -> Spec:
+    """The row that is meant by a name or a path. Raises `InvalidRequest`."""
+    if given.startswith("/"):
+        return row_at(field, given)
+    return row_named(field, given, otherwise=" that makes tasks, such as images.generate")
+
+
+def _keys(given: Mapping[Any, object]) -> dict[str, object]:
+    """What a row holds, without what is empty."""
+    found = dict[str, object]()
+    for name, value in given.items():
+        if not isinstance(name, str):
+            raise InvalidRequest("row", "must have texts as keys", name)
+        whole = name == "body" and isinstance(value, Mapping)  # in which null says something
+        kept: object = value if whole else plain(value)
+        if kept is not None and kept != "":
+            found[name] = kept
+    return found
+
+
+def _fields(keys: Mapping[str, object], abouts: Mapping[str, FieldInfo | None]) -> Mapping[str, object]:
     """The fields of the request, of a row of either shape."""
-    body = given.get("body")
-    rest = {name: value for name, value in given.items() if name not in KEYS and value is not None}
-    if body is None:
+    rest = {name: value for name, value in keys.items() if name not in KEYS}
+    if "body" not in keys:
         if not rest:
             raise InvalidRequest("body", "is required: the fields of the request")
-        return {name: cell(name, abouts.get(name), value) if name in abouts else value for name, value in rest.items()}
+        return {name: cell(name, abouts[name], value) if name in abouts else value for name, value in rest.items()}
     if rest:
         name = next(iter(rest))
-        raise InvalidRequest(str(name), f"is no key of a row beside body; there are {_NAMED}", rest[name])
-    body = cell("body", None, body)  # in a table it is JSON text
-    if not isinstance(body, Mapping):
-        raise InvalidRequest("body", "must be an object with the fields of the request", body)
+        raise InvalidRequest(name, f"is no key of a row that has a body; there are {_NAMED}", rest[name])
+    given = cell("body", None, keys["body"])  # in a table it is JSON text
+    body = cast("Mapping[object, object]", given) if isinstance(given, Mapping) else None
+    if body is None or not all(isinstance(name, str) for name in body):
+        raise InvalidRequest("body", "must be an object with the fields of the request", keys["body"])
     return cast("Mapping[str, object]", body)
-
-
-def _by_name(field: str, name: str) -> Spec:
-    return row_named(field, name, otherwise=" that makes tasks, such as images.generate")
 
 
 def _text(name: str, value: object) -> str:
@@ -157,7 +171,7 @@ def _tried(wrong: list[InvalidRequest], work: Callable[..., T], *given: object) 
     return None
 
 
-def row_error(where: str, given: Mapping[str, object] | None, error: InvalidRequest) -> RowError:
+def row_error(where: str, given: Mapping[Any, object] | None, error: InvalidRequest) -> RowError:
     """What is wrong with a row; of large values only the few words that a message has for them."""
     id_ = None if given is None else given.get("custom_id")
     value = error.value

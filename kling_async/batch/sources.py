@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast
 
 import attrs
 
 from ..errors import InvalidRequest
-from .lines import Entry, Given, entries, read
+from .lines import Entry, Given, of_json, read
+from .tables import is_frame, of_csv, of_frame, of_parquet
 
 Row: TypeAlias = Mapping[str, Any] | str | bytes
 """A mapping, or a line of JSON."""
@@ -20,6 +23,12 @@ Source: TypeAlias = str | os.PathLike[str] | Iterable[Row] | AsyncIterable[Row]
 
 Entries: TypeAlias = Generator[Entry, None, None]
 Read: TypeAlias = Callable[[BinaryIO], Iterator[Entry]]
+
+_PACKED: Final = ".gz"
+_READ: Final[Mapping[str, Read]] = {".csv": of_csv, ".tsv": of_csv, ".parquet": of_parquet, ".pq": of_parquet}
+"""By the end of the name; all others are JSON lines."""
+_NUMBERED: Final = frozenset({".parquet", ".pq"})
+_REFUSED: Final = frozenset({".xlsx", ".xls", ".ods"})
 
 
 @attrs.frozen
@@ -43,17 +52,19 @@ def origin(source: object) -> Origin:
     given = source  # which no type checker narrows to something half known
     if isinstance(source, str | os.PathLike):
         return _file(Path(cast("str | os.PathLike[str]", source)))
+    if is_frame(source):
+        return Origin("manifest", "row", partial(of_frame, source))
     if isinstance(source, AsyncIterable):
         arriving = _numbered_async(cast("AsyncIterable[object]", source))
-        return Origin("rows", "row", partial(_numbered, ()), arriving=arriving)
+        return Origin("manifest", "row", partial(_numbered, ()), arriving=arriving)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes | bytearray):
-        return Origin("rows", "row", partial(_numbered, cast("Iterable[object]", source)))
+        return Origin("manifest", "row", partial(_numbered, cast("Iterable[object]", source)))
     raise InvalidRequest("manifest", "must be the path of a file, rows, or a data frame", given)
 
 
 def _given(row: object) -> Given:
     if isinstance(row, Mapping):
-        return cast("Mapping[str, object]", row)
+        return cast("Mapping[Any, object]", row)
     if isinstance(row, str | bytes):
         return read(row)
     return InvalidRequest("row", "must be a mapping, or a line of JSON", row)
@@ -72,18 +83,29 @@ async def _numbered_async(rows: AsyncIterable[object]) -> AsyncIterator[Entry]:
 
 
 def _file(path: Path) -> Origin:
-    return Origin(str(path), "line", partial(_opened, path, entries), home=path.absolute().parent, least=1)
+    name = path.name.lower()
+    packed = name.endswith(_PACKED)
+    kind = Path(name.removesuffix(_PACKED)).suffix
+    if kind in _REFUSED:
+        raise InvalidRequest(
+            "manifest", "must be JSON lines, CSV or Parquet; a workbook can be saved as CSV", str(path)
+        )
+    opener = gzip.open if packed else open
+    entries = partial(_opened, path, opener, _READ.get(kind, of_json))
+    return Origin(str(path), "row" if kind in _NUMBERED else "line", entries, home=path.absolute().parent, least=1)
 
 
-def _opened(path: Path, read: Read) -> Entries:
+def _opened(path: Path, opener: Callable[[Path, str], Any], read: Read) -> Entries:
     at = 0
     try:
-        with path.open("rb") as file:
+        with opener(path, "rb") as file:
             for entry in read(file):
                 at = entry.at
                 yield entry
             return
-    except (OSError, ValueError) as error:
+    except InvalidRequest:
+        raise
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         trouble = getattr(error, "strerror", None) or str(error)
     if not at:
         raise InvalidRequest("manifest", f"must be a file that can be read ({trouble})", str(path))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
 
 import attrs
@@ -15,7 +16,7 @@ from cyclopts import Parameter
 from ..client import KlingClient
 from ..errors import InvalidRequest, PolicyError, TaskFailed
 from ..options import Limits, Polling
-from ..protocol.endpoint import TaskMethod
+from ..protocol.endpoint import TaskMethod, TaskSpec
 from .common import SPEED, Attempt, Connection, positive, storable
 from .failures import explain
 from .following import follow
@@ -35,7 +36,7 @@ async def demo(
     *,
     output: Annotated[Path, Parameter(alias="-o", help="Directory to write to; made if need be.")] = Path("kling-demo"),
     prompts: Annotated[
-        Path | None, Parameter(help="JSON lines of endpoint, body and custom_id; else those of the package.")
+        Path | None, Parameter(help="Lines of custom_id, endpoint and body; else those of the package.")
     ] = None,
     speed: Annotated[float, Parameter(help="How many times faster than the real thing tasks run.")] = SPEED,
     json: Annotated[
@@ -48,9 +49,8 @@ async def demo(
     Runs against an emulator of its own: no key, no network, no cost. One of the prompts is refused on purpose.
     """
     shell = Shell(json=json)
-    with Attempt(shell, Connection(emulator=True, json=json)) as attempt:
-        lines = await asyncio.to_thread(read, prompts)
-        _fit(lines)
+    with Attempt(shell, Connection(emulator=True, json=json)) as attempt, TemporaryDirectory() as folder:
+        lines = await read(prompts, Path(folder), _fit)
         positive("speed", speed)
         await storable(output / MEDIA, None)
         began = time.monotonic()
@@ -59,11 +59,10 @@ async def demo(
     return attempt.exit
 
 
-def _fit(lines: tuple[Line, ...]) -> None:
-    for line in lines:
-        most = SLOTS.get(line.row.pool)
-        if most is not None and line.weight > most:
-            raise InvalidRequest(line.custom_id, f"needs {line.weight} slots, the demo has {most} for {line.row.pool}")
+def _fit(row: TaskSpec[..., Any, Any], request: object) -> None:
+    weight, most = row.weight(request), SLOTS.get(row.pool)
+    if most is not None and weight > most:
+        raise InvalidRequest("task", f"needs {weight} slots, the demo has {most} for {row.pool}", weight)
 
 
 async def _run_all(shell: Shell, lines: tuple[Line, ...], directory: Path, speed: float) -> tuple[Ended, ...]:
@@ -98,16 +97,17 @@ async def _run(kling: KlingClient, line: Line, directory: Path, told: Progress) 
         told.state(line.custom_id, "failed")
         return Ended(line=line, ref=handle.ref if handle else None, task=error.task, failure=explain(error))
     told.state(line.custom_id, "storing")
-    files = await kling.download(task, directory, name=line.custom_id)
+    files = await kling.download(task, directory, name=line.name)
     told.state(line.custom_id, "done")
     return Ended(line=line, ref=handle.ref, task=task, files=tuple(files))
 
 
 async def _show(shell: Shell, ended: tuple[Ended, ...], output: Path, *, seconds: float, speed: float) -> None:
-    from .page import gallery, render, write  # noqa: PLC0415 - other commands do without Jinja2
+    from ..batch.gallery import write  # noqa: PLC0415 - other commands do without Jinja2
+    from .page import gallery, render  # noqa: PLC0415
 
     totals, cards = gallery(ended, output)
-    page = await asyncio.to_thread(write, output / "index.html", render(totals, cards, seconds=seconds, speed=speed))
+    page = await asyncio.to_thread(write, output / "index.html", [render(totals, cards, seconds=seconds, speed=speed)])
     if shell.json:
         for each in ended:
             shell.object(each.to_json())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kling_async import InvalidRequest
+from kling_async.api import ROWS
 from kling_async.cli import demo, manifest
 from kling_async.cli.failures import Failure
 from kling_async.cli.outcome import Ended
@@ -39,15 +39,19 @@ def test_the_packaged_prompts_are_those_of_the_examples() -> None:
     assert (HERE / "examples" / "prompts.jsonl").read_text(encoding="utf-8") == manifest.packaged()
 
 
-def test_the_prompts_show_what_there_is() -> None:
+def accept(_row: object, _request: object) -> None:
+    """Let every request pass."""
+
+
+async def test_the_prompts_show_what_there_is(tmp_path: Path) -> None:
     """At least eight pictures' tasks and four videos', every endpoint, and one refusal, all within the demo's slots."""
-    lines = manifest.read(None)
+    lines = await manifest.read(None, tmp_path, accept)
 
     by_pool = [line.row.pool for line in lines]
     assert by_pool.count("image") >= 9
     assert by_pool.count("video") >= 4
     assert 1 == sum("forbidden" in str(line.body) for line in lines)
-    assert all(line.weight <= demo.SLOTS[line.row.pool] for line in lines)
+    assert all(line.row.weight(line.request) <= demo.SLOTS[line.row.pool] for line in lines)
 
 
 async def test_a_run_ends_with_a_page_although_one_is_refused(run: Run, tmp_path: Path) -> None:
@@ -82,21 +86,22 @@ async def test_json_tells_every_line(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "at least one line"),
-        ("{", "line 1"),
-        ('{"endpoint": "images.generate"}', "custom_id"),
-        (IMAGE % ("a", "x") * 2, "unique"),
-        (IMAGE % ("../a", "x"), "line 1.name"),
-        (IMAGE.replace("images.generate", "pictures.make") % ("a", "x"), "line 1.endpoint"),
-        (IMAGE.replace('"prompt"', '"model"') % ("a", "x"), "line 1.model"),
+        ("", "at least one row"),
+        (IMAGE % ("a", "x") + "{", "line 2: JSON"),
+        (IMAGE % ("a", "x") * 2, "line 2 ('a'): custom_id: must be unique, and is that of line 1"),
+        (IMAGE.replace("images.generate", "pictures.make") % ("a", "x"), "line 1 ('a'): endpoint"),
     ],
 )
-def test_a_bad_line_is_named(text: str, told: str) -> None:
+async def test_a_bad_line_is_named(text: str, told: str, run: Run, tmp_path: Path) -> None:
     """Every line is checked before the first task is made, and the one at fault is named."""
-    with pytest.raises(InvalidRequest) as caught:
-        manifest.parse(text.splitlines())
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text(text)
 
-    assert told in str(caught.value)
+    ran = await run("demo", "-o", tmp_path / "out", "--prompts", prompts)
+
+    assert 2 == ran.code
+    assert told in ran.words
+    assert not (tmp_path / "out").exists()
 
 
 async def test_a_line_beyond_the_slots_is_refused(run: Run, tmp_path: Path) -> None:
@@ -113,13 +118,12 @@ async def test_a_line_beyond_the_slots_is_refused(run: Run, tmp_path: Path) -> N
 async def test_an_error_that_is_no_refusal_ends_the_run(run: Run, tmp_path: Path) -> None:
     """Whatever is neither a refusal nor a failed task is told as it is elsewhere, and no page is written."""
     prompts = tmp_path / "prompts.jsonl"
-    twice = [(IMAGE % (name, "A fox")).replace('"prompt"', '"external_task_id": "same", "prompt"') for name in "ab"]
-    prompts.write_text("".join(twice))
+    prompts.write_text((IMAGE % ("fox", "A fox")).replace('"prompt"', '"extra": {"n": 99}, "prompt"'))
 
     ran = await run("demo", "-o", tmp_path / "out", "--prompts", prompts)
 
     assert 1 == ran.code
-    assert "This id is taken" in ran.err
+    assert "The vendor refused" in ran.err
     assert not (tmp_path / "out" / "index.html").exists()
 
 
@@ -134,10 +138,9 @@ async def test_prompts_that_cannot_be_read_are_refused(run: Run, tmp_path: Path)
 def test_hostile_prompts_stay_text(tmp_path: Path) -> None:
     """A prompt, a model or a reason with markup in it is shown as text and makes no element and no attribute."""
     attack = "\"'><script>alert(1)</script><img src=x onerror=alert(1)><video/onloadstart=alert(1)>"
-    (line,) = manifest.parse([(IMAGE % ("fox", "A fox"))])
-    hostile = manifest.Line(
-        custom_id="fox", row=line.row, request=line.request, body={"prompt": attack, "model_name": attack}
-    )
+    row = ROWS["images.generate"]
+    body = {"prompt": attack, "model_name": attack}
+    hostile = manifest.Line(custom_id="fox", name="fox", row=row, request=row.request(**body), body=body)
     failure = Failure(type="x", title=attack, message=attack, advice=attack)
     ended = (
         Ended(line=hostile, files=(tmp_path / "media" / "fox-0.png",)),
