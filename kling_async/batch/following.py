@@ -258,6 +258,9 @@ class Follower:
 
     async def _resume(self) -> None:
         row = self.row
+        if row.misses:  # a restart must not make the looks follow one another any faster
+            pause = ((row.next_check_ms or 0) - self.run.now_ms()) / 1000
+            await self.run.rest(min(max(pause, 0.0), self.run.losing))
         await self._wait(
             self.run.inside.core.resumed(self.spec, row.kind, row.external_id, row.task_id or "", row.weight)
         )
@@ -279,7 +282,7 @@ class Follower:
                 await self.run.over(self.row, State.FAILED)
                 return
             except TaskLost as error:
-                if await self._missed(error):
+                if await self._missed(error, 0 if handle.latest is not None else self.row.misses):
                     return
                 handle = self.run.inside.attach(self.spec, self.row.task_id, self.row.external_id)
             except ABOUT_ALL as error:
@@ -289,9 +292,9 @@ class Follower:
                 await self._succeeded(task)
                 return
 
-    async def _missed(self, error: TaskLost) -> bool:
-        """Whether the vendor has denied the task often enough to call it lost."""
-        misses = self.row.misses + 1
+    async def _missed(self, error: TaskLost, before: int) -> bool:
+        """Whether the vendor has denied the task often enough, since it was seen, to call it lost."""
+        misses = before + 1
         if misses >= _MISSES:
             await self._step(Cause.LOST, misses=misses, error=ItemError.of(error))
             await self.run.over(self.row, State.LOST)

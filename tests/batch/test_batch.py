@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -440,6 +442,34 @@ async def test_a_task_that_the_vendor_denies_is_lost_after_three_looks(journal: 
     assert State.SUBMITTED is found.state
     assert {"p0": "done"} == states(done)
     assert [1] == made(emulator)
+
+
+async def test_what_is_refused_after_a_lost_answer_is_refused_after_all(journal: Path) -> None:
+    """Once it is certain that there is no task."""
+    faults = [Refuse(5000, calls="creates", first=1), Refuse(1201, calls="creates", first=1), RepeatedIds()]
+    emulating = Emulator(speed=SPEED, faults=faults)
+    async with emulating as emulator, emulator.client(retry=Retry(settle=0.1)) as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(1))
+            items = await ended(batch)
+    with closing(sqlite3.connect(journal)) as connection:
+        causes = [cause for (cause,) in connection.execute("SELECT cause FROM event ORDER BY id")]
+
+    assert {"p0": "refused"} == states(items)
+    assert ["slot_granted", "doubt", "absent", "doubt", "refused_after_all"] == causes
+    assert [] == made(emulator)
+
+
+async def test_an_answer_that_passes_changes_nothing(journal: Path) -> None:
+    """A full pool, requests too fast: the same create goes out again."""
+    faults = [Refuse(1303, calls="creates", first=2), Refuse(1302, calls="creates", first=1)]
+    async with Emulator(speed=SPEED, faults=faults) as emulator, emulator.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(2))
+            items = await ended(batch)
+
+    assert {"p0": "done", "p1": "done"} == states(items)
+    assert [1, 1] == made(emulator)
 
 
 async def test_a_vendor_who_is_away_is_waited_for(journal: Path, out: Path) -> None:
