@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from kling_async.batch.journal import Journal, Reader
 from kling_async.batch.states import Cause, State
@@ -147,23 +148,16 @@ async def test_a_reader_sees_all_that_a_killed_owner_was_told(tmp_path: Path) ->
 
 
 async def test_looking_for_the_owner_stops_nobody_from_becoming_it(tmp_path: Path) -> None:
-    """However often others look."""
-    path = tmp_path / "jobs.db"
-    async with await opened(path):
-        pass
-    stop = asyncio.Event()
+    """Whoever looks takes the lock for a moment, which an owner-to-be waits out."""
+    looks = FileLock(tmp_path / "jobs.db.lock")
+    looks.acquire()
 
-    def look() -> None:
-        with Reader.open(path) as reader:
-            while not stop.is_set():
-                reader.owner()
+    opening = asyncio.create_task(opened(tmp_path / "jobs.db"))
+    await asyncio.sleep(0.05)
+    looks.release()
 
-    looking = asyncio.create_task(asyncio.to_thread(look))
-    for _ in range(10):
-        async with await opened(path):
-            pass
-    stop.set()
-    await looking
+    async with await opening as journal:
+        assert 1 == (await entered(journal)).id
 
 
 async def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
