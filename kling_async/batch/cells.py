@@ -16,6 +16,7 @@ _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "off"})
 _LISTS: Final = frozenset({"texts", "pictures"})
 _JSON: Final = frozenset({"object", "objects"})
 _PLAIN: Final = frozenset({str, int, bool, bytes, type(None)})
+_DIGITS: Final = 20  # of a whole number; a decimal with more is as good as a fraction
 _MISSING: Final = frozenset({"NAType", "NaTType"})
 """What pandas has for nothing."""
 _WHOLE: Final = frozenset({"integer", "seconds", "moment"})
@@ -71,8 +72,15 @@ def plain(given: object) -> Any:
     if kind.__name__ in _MISSING:
         return None
     if isinstance(value, Decimal):
-        return plain(int(value) if value == value.to_integral_value() else float(value))
+        return _of_decimal(value)
     if kind is bytearray or kind is memoryview:
         return bytes(value)
     listed = getattr(value, "tolist", None)  # of numpy's arrays and scalars
     return value if listed is None else plain(listed())
+
+
+def _of_decimal(value: Decimal) -> object:
+    if value.is_nan():
+        return None
+    short = value.is_finite() and value.adjusted() < _DIGITS
+    return int(value) if short and value == value.to_integral_value() else float(value)

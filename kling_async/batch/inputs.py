@@ -60,12 +60,13 @@ class Inputs:
 
     folder: Path
     now: Callable[[], float] = attrs.field(default=time.time, kw_only=True)
+    _made: bool = attrs.field(default=False, init=False, repr=False)
     _known: dict[tuple[Path, Mark], str] = attrs.field(factory=dict[tuple[Path, Mark], str], init=False, repr=False)
 
     @classmethod
     def of(cls, journal: Path) -> Inputs:
         """Those of a journal."""
-        return cls(journal.with_name(f"{journal.name}.inputs"))
+        return cls(journal.absolute().with_name(f"{journal.name}.inputs"))
 
     def request_of(self, row: TaskRow | Planned) -> Checked:
         """
@@ -85,6 +86,16 @@ class Inputs:
         """The arguments of a row's request class, as of `request_of`. Blocking."""
         _row(endpoint)
         return restored(json.loads(body_json), partial(self._found, []))
+
+    def made(self) -> Path:
+        """The folder, without what a process left in it that was killed. Raises `OSError`."""
+        if not self._made:
+            if not self.folder.exists():
+                made(self.folder).chmod(0o700)
+            for left in self.folder.glob(f"{_NEW}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            self._made = True
+        return self.folder
 
     def _found(self, looks: list[_Look], field: str, file: Mapping[str, Any]) -> MediaInput:
         short = file.get("base64")
@@ -170,12 +181,7 @@ class Keeping:
         raise trouble
 
     def _made(self) -> Path:
-        folder = self.inputs.folder
-        if not folder.exists():
-            made(folder).chmod(0o700)
-        for left in folder.glob(f"{_NEW}*"):  # of a process that was killed
-            shutil.rmtree(left, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=_NEW, dir=folder))
+        return Path(tempfile.mkdtemp(prefix=_NEW, dir=self.inputs.made()))
 
     def settle(self) -> None:
         """Let everything stay. Raises `JournalError`."""

@@ -12,7 +12,8 @@ from ..wording import shown
 
 LONGEST: Final = 64 * 1024 * 1024
 """Bytes of a line: six pictures of the largest size as Base64 text."""
-_BOM: Final = b"\xef\xbb\xbf"
+MARK: Final = "\ufeff"
+"""What some programs write in front of UTF-8."""
 _FOREIGN: Final = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK": "a ZIP or Excel file", b"\x1f\x8b": "gzip"}
 _AROUND: Final = 30  # characters shown on either side of a mistake
 _JSON, _TEXT = "JSON", "text"
@@ -43,7 +44,7 @@ def of_json(file: BinaryIO) -> Generator[Entry, None, None]:
 
 def lines(file: BinaryIO) -> Generator[bytes | InvalidRequest, None, None]:
     """The lines of a file of text, or what is wrong with one. Raises `OSError`."""
-    line = file.readline(LONGEST + 1).removeprefix(_BOM)
+    line = file.readline(LONGEST + 1)
     foreign = next((name for start, name in _FOREIGN.items() if line.startswith(start)), None)
     if foreign is not None:
         yield InvalidRequest(_TEXT, f"must be UTF-8; this is {foreign}", line[:4])
@@ -70,7 +71,7 @@ def decoded(line: bytes) -> str:
 def read(line: str | bytes) -> Given:
     """A line as a mapping, or what is wrong with it."""
     try:
-        text = line if isinstance(line, str) else decoded(line)
+        text = (line if isinstance(line, str) else decoded(line)).removeprefix(MARK)
         found: object = _decode(text)
     except InvalidRequest as error:
         return error

@@ -35,6 +35,7 @@ KEYS: Final = ("custom_id", "url", "endpoint", "method", "priority", "body")
 _NAMED: Final = ", ".join(KEYS)
 _MOST: Final = 1_000_000
 """The largest priority."""
+_DIGITS: Final = 10
 _SHORT: Final = 200
 """Characters of a value that is kept with what is wrong with it."""
 
@@ -113,14 +114,19 @@ def endpoint_of(field: str, given: str) -> Spec:
 def _keys(given: Mapping[Any, object]) -> dict[str, object]:
     """What a row holds, without what is empty."""
     found = dict[str, object]()
-    for name, value in given.items():
+    for name in given:
         if not isinstance(name, str):
             raise InvalidRequest("row", "must have texts as keys", name)
-        whole = name == "body" and isinstance(value, Mapping)  # in which null says something
-        kept: object = value if whole else plain(value)
+        value = given[name]
+        # In a body null may say something, in `extra`.
+        kept: object = value if name == "body" and _is_mapping(value) else plain(value)
         if kept is not None and kept != "":
             found[name] = kept
     return found
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _fields(keys: Mapping[str, object], abouts: Mapping[str, FieldInfo | None]) -> Mapping[str, object]:
@@ -147,7 +153,8 @@ def _text(name: str, value: object) -> str:
 
 
 def _priority(value: object) -> int:
-    number = int(value) if isinstance(value, str) and value.removeprefix("-").isdecimal() else value
+    digits = isinstance(value, str) and len(value) < _DIGITS and value.removeprefix("-").isdecimal()
+    number = int(cast("str", value)) if digits else value
     if value is None:
         return 0
     if isinstance(number, bool) or not isinstance(number, int) or abs(number) > _MOST:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, Literal, TypeAlias, cast
 import attrs
 
 from ..errors import InvalidRequest
-from .lines import Entry, Given, of_json, read
+from .lines import Entry, of_json, read
 from .tables import is_frame, of_csv, of_frame, of_parquet
 
 Row: TypeAlias = Mapping[str, Any] | str | bytes
@@ -62,24 +62,26 @@ def origin(source: object) -> Origin:
     raise InvalidRequest("manifest", "must be the path of a file, rows, or a data frame", given)
 
 
-def _given(row: object) -> Given:
-    if isinstance(row, Mapping):
-        return cast("Mapping[Any, object]", row)
+def _entry(at: int, row: object) -> tuple[Entry, ...]:
+    """A row, or none where it is an empty line."""
     if isinstance(row, str | bytes):
-        return read(row)
-    return InvalidRequest("row", "must be a mapping, or a line of JSON", row)
+        return (Entry(at, read(row)),) if row.strip() else ()
+    if isinstance(row, Mapping):
+        return (Entry(at, cast("Mapping[Any, object]", row)),)
+    return (Entry(at, InvalidRequest("row", "must be a mapping, or a line of JSON", row)),)
 
 
 def _numbered(rows: Iterable[object]) -> Entries:
     for at, row in enumerate(rows, 1):
-        yield Entry(at, _given(row))
+        yield from _entry(at, row)
 
 
 async def _numbered_async(rows: AsyncIterable[object]) -> AsyncIterator[Entry]:
     at = 0
     async for row in rows:
         at += 1
-        yield Entry(at, _given(row))
+        for entry in _entry(at, row):
+            yield entry
 
 
 def _file(path: Path) -> Origin:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 from ..errors import InvalidRequest
 from ..wording import shown
 from .cells import plain
-from .lines import Entry, decoded, lines
+from .lines import MARK, Entry, decoded, lines
 
 _FRAMES: Final = frozenset(
     {"cudf", "dask", "duckdb", "ibis", "modin", "narwhals", "pandas", "polars", "pyarrow", "pyspark"}
@@ -47,11 +47,15 @@ def of_frame(frame: object) -> Generator[Entry, None, None]:
 
 def of_parquet(file: BinaryIO) -> Generator[Entry, None, None]:
     """The rows of a Parquet file, numbered, some at a time. Raises `InvalidRequest` where pyarrow is missing."""
-    table = _module("pyarrow.parquet", "a Parquet file", "pyarrow").ParquetFile(file)
-    _check(table.schema_arrow.names)
-    rows = (row for batch in table.iter_batches(batch_size=_BATCH) for row in batch.to_pylist())
-    for at, row in enumerate(rows, 1):
-        yield Entry(at, plain(row))
+    pyarrow, parquet = (_module(name, "a Parquet file", "pyarrow") for name in ("pyarrow", "pyarrow.parquet"))
+    try:
+        table = parquet.ParquetFile(file)
+        _check(table.schema_arrow.names)
+        rows = (row for batch in table.iter_batches(batch_size=_BATCH) for row in batch.to_pylist())
+        for at, row in enumerate(rows, 1):
+            yield Entry(at, plain(row))
+    except pyarrow.ArrowException as error:
+        raise ValueError(str(error)) from None
 
 
 def _module(name: str, what: str, package: str) -> Any:
@@ -69,7 +73,7 @@ def of_csv(file: BinaryIO) -> Generator[Entry, None, None]:
     before = 0
     rows: Any = None
     try:
-        first = next(texts, "")
+        first = next(texts, "").removeprefix(MARK)
         rows = csv.reader(chain([first], texts), delimiter=max(_SEPARATORS, key=first.count), strict=True)
         names: list[str] = [name.strip() for name in next(rows)]
         _check(names)
