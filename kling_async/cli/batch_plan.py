@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -57,7 +58,9 @@ async def plan(
                 await asyncio.to_thread(_copy, places.journal, copy)
             called = name or name_of(manifest)
             row = next((row for row in known if row.name == called), None)
-            memory = durations or places.durations
+            memory = Path(folder, "durations")
+            if (durations or places.durations).is_file():
+                shutil.copyfile(durations or places.durations, memory)
             async with offline(called, copy, row, limits=limits, memory=memory) as batch:
                 new = await batch.add(manifest, endpoint=endpoint)
                 _show(shell, added(new, str(manifest)), await batch.plan())

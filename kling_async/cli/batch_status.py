@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -36,12 +37,10 @@ _EVERY: Final = 1.0
 _UNDER_WAY: Final = (State.SUBMITTING, State.UNKNOWN, State.SUBMITTED)
 
 WHAT_TO_DO: Final = {
-    State.UNKNOWN: "whose answer was lost, so that it is not known whether they were made",
     State.HELD: "held: no task of theirs can be found, and they are not sent again without being told to",
     State.LOST: "lost: they were made, and the vendor knows no longer of them",
 }
 _CHOICES: Final = {
-    State.UNKNOWN: "--look asks the vendor for it, --send makes it anew, --give-up leaves it",
     State.HELD: "--look asks the vendor for it once more, --send makes it anew, --give-up leaves it",
     State.LOST: "--look asks the vendor for it once more; kling batch retry --lost makes it anew, and is paid again",
 }
@@ -56,8 +55,14 @@ class Look:
     summary: Summary
     owner: int | None
     """The process that runs it, if one does."""
-    care: tuple[TaskRow, ...]
-    """Tasks that need a person."""
+    reader: Reader
+
+    def care(self, state: State) -> Iterator[TaskRow]:
+        """Tasks that need a person, read as they are asked for."""
+        after = 0
+        while rows := self.reader.items(self.row, after, states=[state]):
+            yield from rows
+            after = rows[-1].seq
 
     @property
     def unended(self) -> int:
@@ -104,14 +109,12 @@ def _look(reader: Reader, journal: Path, row: BatchRow) -> Look:
         )
         for name, pool in tally.pools.items()
     }
-    owner = reader.owner()
-    states = [State.HELD, State.LOST, *([] if owner else [State.UNKNOWN])]
     return Look(
         journal=journal,
         row=row,
         summary=Summary(name=row.name, pools=pools),
-        owner=owner,
-        care=tuple(reader.items(row, states=states, limit=_SHOWN)),
+        owner=reader.owner(),
+        reader=reader,
     )
 
 
@@ -163,7 +166,7 @@ def _running(look: Look) -> str:
 
 def _care(look: Look) -> Iterator[RenderableType]:
     for state, what in WHAT_TO_DO.items():
-        rows = [row for row in look.care if row.state is state]
+        rows = tuple(islice(look.care(state), _SHOWN))
         if not rows:
             continue
         yield Text()
@@ -192,6 +195,7 @@ def _as_json(look: Look) -> dict[str, object]:
                 "task_id": row.task_id,
                 "error": None if row.error is None else attrs.asdict(row.error),
             }
-            for row in look.care
+            for state in WHAT_TO_DO
+            for row in look.care(state)
         ],
     }

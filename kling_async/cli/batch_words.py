@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from ..batch.items import Added, Item, Plan, PoolSummary, Summary
+from ..batch.items import ENDED, Added, Item, Plan, PoolSummary, Summary
 from ..protocol.endpoint import Pool
 from ..wording import one_line
 
@@ -78,7 +78,7 @@ def cost(plan: Plan) -> str:
 def ended(item: Item) -> str:
     """One task that has ended: its name, what became of it, its files or the reason."""
     told = [f"{one_line(item.custom_id)}: {item.state}"]
-    if item.error is not None:
+    if item.error is not None and item.state in ENDED:  # of what is to be made anew it is over
         told.append(one_line(item.error.message))
     told += map(near, item.files)
     return ", ".join(told)
