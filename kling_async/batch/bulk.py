@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
@@ -38,7 +39,8 @@ def enter(it: Transaction, name: str, account: str, options: Mapping[str, Any]) 
 _INSERT: Final = """
     INSERT INTO task (batch_id, custom_id, generation, external_id, endpoint, pool, kind_json, body_sha256, weight,
         estimate, priority, name, state, updated_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?)
+    VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'planned', ?)
+    ON CONFLICT DO NOTHING
 """
 
 
@@ -48,24 +50,18 @@ def plan(it: Transaction, into: BatchRow, rows: Callable[[], Iterator[Planned]])
     new = known = wrong = 0
     errors: list[RowError] = []
     for row in rows():
-        there = execute(
-            "SELECT endpoint, body_sha256 FROM task WHERE batch_id = ? AND custom_id = ? AND newest",
-            (into.id, row.custom_id),
-        ).fetchone()
-        error = None
-        if there is None:
-            error = _planned(it, into, row)
-            new += error is None
-        elif there == (row.endpoint, row.body_sha256):
+        made = execute(_INSERT, _values(into, row, it.now_ms))
+        if made.rowcount == 1:
+            execute("INSERT INTO body VALUES (?, ?)", (made.lastrowid, row.body_json))
+            new += 1
+            continue
+        error = _difference(it.connection, into, row)
+        if error is None:
             known += 1
-        else:
-            rule = "must be as it was when it was planned; give changed tasks a new custom_id, or a batch of their own"
-            field = "body" if there[0] == row.endpoint else "endpoint"
-            error = RowError(row.where, row.custom_id, field, rule, "another one" if field == "body" else row.endpoint)
-        if error is not None:
-            wrong += 1
-            if wrong <= _LISTED:
-                errors.append(error)
+            continue
+        wrong += 1
+        if wrong <= _LISTED:
+            errors.append(error)
     if errors:
         raise ManifestError(f"batch {into.name!r}", errors, count=wrong)
     it.marks.add("plan")
@@ -73,14 +69,7 @@ def plan(it: Transaction, into: BatchRow, rows: Callable[[], Iterator[Planned]])
     return Added(new=new, known=known)
 
 
-def _planned(it: Transaction, into: BatchRow, row: Planned) -> RowError | None:
-    execute = it.connection.execute
-    taken = execute(
-        "SELECT custom_id FROM task WHERE batch_id = ? AND name = ? AND generation = 1", (into.id, row.name)
-    ).fetchone()
-    if taken is not None:
-        rule = f"must not have the same files as {taken[0]!r} where upper and lower case are one"
-        return RowError(row.where, row.custom_id, "custom_id", rule, row.custom_id)
+def _values(into: BatchRow, row: Planned, now_ms: int) -> tuple[Any, ...]:
     made = external_id(
         account=into.account,
         batch=into.name,
@@ -89,27 +78,39 @@ def _planned(it: Transaction, into: BatchRow, row: Planned) -> RowError | None:
         endpoint=row.endpoint,
         body_sha256=row.body_sha256,
     )
-    estimate = None if row.estimate is None else str(row.estimate)
-    seq = execute(
-        _INSERT,
-        (
-            into.id,
-            row.custom_id,
-            1,
-            made,
-            row.endpoint,
-            row.pool,
-            json.dumps(row.kind),
-            row.body_sha256,
-            row.weight,
-            estimate,
-            row.priority,
-            row.name,
-            it.now_ms,
-        ),
-    ).lastrowid
-    execute("INSERT INTO body VALUES (?, ?)", (seq, row.body_json))
-    return None
+    return (
+        into.id,
+        row.custom_id,
+        made,
+        row.endpoint,
+        row.pool,
+        json.dumps(row.kind),
+        row.body_sha256,
+        row.weight,
+        None if row.estimate is None else str(row.estimate),
+        row.priority,
+        row.name,
+        now_ms,
+    )
+
+
+def _difference(connection: sqlite3.Connection, into: BatchRow, row: Planned) -> RowError | None:
+    """What keeps a row from being the one that is there; None if it is that."""
+    same = connection.execute(
+        "SELECT endpoint, body_sha256 FROM task WHERE batch_id = ? AND custom_id = ? AND newest",
+        (into.id, row.custom_id),
+    ).fetchone()
+    if same == (row.endpoint, row.body_sha256):
+        return None
+    if same is not None:
+        rule = "must be as it was when it was planned; give changed tasks a new custom_id, or a batch of their own"
+        field, value = ("body", "another one") if same[0] == row.endpoint else ("endpoint", row.endpoint)
+        return RowError(row.where, row.custom_id, field, rule, value)
+    (other,) = connection.execute(
+        "SELECT custom_id FROM task WHERE batch_id = ? AND name = ?", (into.id, row.name)
+    ).fetchone()
+    rule = f"must not have the same files as {other!r} where upper and lower case are one"
+    return RowError(row.where, row.custom_id, "custom_id", rule, row.custom_id)
 
 
 def retry(it: Transaction, into: BatchRow, states: Collection[State], custom_ids: Collection[str] | None) -> int:

@@ -137,6 +137,12 @@ def _told(it: Transaction, cause: Cause, fields: Fields) -> tuple[tuple[str, ...
     return columns, values
 
 
+_WAITING_OR_HERE: Final = """
+    UPDATE artifact SET {}
+    WHERE task_seq = ? AND idx = ? AND (SELECT state FROM task WHERE seq = task_seq) = 'succeeded'
+"""
+
+
 def put(it: Transaction, seq: int, artifacts: Iterable[Artifact]) -> None:
     """The files of a result; of those that were known before, only where they can be had now."""
     it.connection.executemany(
@@ -170,11 +176,7 @@ def relinked(it: Transaction, seq: int, idx: int, url: str, expires_ms: int | No
 
 
 def _artifact(it: Transaction, seq: int, idx: int, columns: str, values: tuple[Any, ...]) -> None:
-    sql = f"UPDATE artifact SET {columns} WHERE task_seq = ? AND idx = ?"  # noqa: S608 - our own words
-    if (
-        _state(it.connection, seq) is not State.SUCCEEDED
-        or it.connection.execute(sql, (*values, seq, idx)).rowcount != 1
-    ):
+    if it.connection.execute(_WAITING_OR_HERE.format(columns), (*values, seq, idx)).rowcount != 1:
         raise IllegalTransition(f"task {seq} has no file {idx} to be stored")
     it.writes += 1
 

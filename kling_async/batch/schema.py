@@ -47,7 +47,7 @@ _V1: Final = (
     """,
     f"""
     CREATE TABLE task (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER PRIMARY KEY,
         batch_id INTEGER NOT NULL REFERENCES batch (id),
         custom_id TEXT NOT NULL,
         generation INTEGER NOT NULL CHECK (generation >= 1),
