@@ -35,6 +35,8 @@ from .tally import Tally
 
 _AHEAD: Final = 16
 """Tasks of a pool that may be in line for slots; enough to fill gaps between large ones."""
+_UNDER_WAY: Final = 5000
+"""Tasks that may be under way where the account has slots without end."""
 _BACKLOG: Final = 1000
 """Files that may wait to be fetched before nothing more is sent."""
 _OUT: Final = 100
@@ -223,7 +225,7 @@ class Runner:
             return False
         if pool in self._broke:
             return False  # as long as others of the pool are under way it is looked at again when they end
-        room = _AHEAD - self._line[pool]
+        room = min(_AHEAD - self._line[pool], _UNDER_WAY - len(self._works))
         if room <= 0 or self.out.full() or self._files_left() > _BACKLOG:
             return True
         rows = await self.journal.next(self.batch, pool, room, without=self._handed.keys())
