@@ -68,8 +68,7 @@ class Vendor:
             top = len(self.tasks) - (number - 1) * size
             shown = self.tasks[max(0, top - size) : top][::-1]
             self.pages[number, size] = tuple(
-                Glimpse(at, task.id, None, task.status, task.created_ms, task.updated_ms, None)
-                for at, task in enumerate(shown)
+                Glimpse(at, task.id, None, task.status, task.updated_ms, None) for at, task in enumerate(shown)
             )
         rows = self.pages[number, size]
         self.looks += len(rows)

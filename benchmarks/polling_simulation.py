@@ -21,36 +21,16 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from kling_async.emulator.lifecycle import IMAGE, VIDEO
 from kling_async.polling.debt import Debts, Page, Single
 from kling_async.polling.durations import Durations
 
 NEVER: Final = float("inf")
 
 
-@attrs.frozen
-class Shape:
-    """Two lognormals, in seconds: most tasks, and a few that take much longer."""
-
-    median: float
-    sigma: float
-    slow_share: float
-    slow_median: float
-    slow_sigma: float
-    least: float
-    most: float
-    mean: float
-
-    def draw(self, chance: random.Random) -> float:
-        """One duration."""
-        slow = chance.random() < self.slow_share
-        median, sigma = (self.slow_median, self.slow_sigma) if slow else (self.median, self.sigma)
-        return min(self.most, max(self.least, median * chance.lognormvariate(0, sigma)))
-
-
-KINDS: Final = {
-    "image": Shape(19, 0.33, 0.02, 60, 0.8, 4, 900, 21.3),
-    "video": Shape(125, 0.40, 0.03, 420, 0.7, 30, 3600, 147),
-}
+KINDS: Final = {"image": IMAGE, "video": VIDEO}
+MEANS: Final = {"image": 21.3, "video": 147}
+"""Seconds that a task of a kind takes."""
 STARTED: Final = 0.05
 """Part of its time after which a task is seen to be processed."""
 
@@ -272,7 +252,7 @@ def main() -> None:
     counts = [int(each) for each in sys.argv[1:] if each.isdigit()] or [1, 3, 10, 30, 100, 300, 1000]
     head = f"{'requests':>9} {'lag s':>7} {'p99 s':>7} {'rows':>6} {'r x l':>8} {'/bound':>7}"
     for kind, count in itertools.product(kinds, counts):
-        bound = KINDS[kind].mean / count / 2
+        bound = MEANS[kind] / count / 2
         total = max(400, min(6 * count, 4000))
         print(f"\n{f'{count} {kind} tasks in flight, bound {bound:.3f}':42} {head}")
         for name, strategy in strategies().items():

@@ -182,7 +182,7 @@ async def test_minutes_of_waiting_take_no_time_in_a_test() -> None:
     assert task.created_at is not None
     took = (task.updated_at - task.created_at).total_seconds()
     assert took > 30
-    assert took - 1 <= waited <= took * 1.2 + 1
+    assert took - 1 <= waited <= min(took + 12, took * 1.2 + 1)
 
 
 async def test_closing_leaves_no_task_behind_and_wakes_who_waits() -> None:

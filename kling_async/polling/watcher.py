@@ -541,7 +541,7 @@ class Watcher:
             known = overview.latest_ms / 1000 - max(self._moments)
         found = dict[Handle, int]()
         above, known_by, troubles, has = (page.number - 1) * page.size, self._known, self._troubles, self.debts.has
-        for row, task_id, external, status, _, updated_ms, data in overview.wanted:
+        for row, task_id, external, status, updated_ms, data in overview.wanted:
             handle = known_by.get(task_id) if external is None else self._known_as.get(external)
             if handle is None:  # it ended, or was left, while the page was on its way
                 continue

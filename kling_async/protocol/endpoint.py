@@ -123,7 +123,6 @@ class Glimpse(NamedTuple):
     external_task_id: str | None
     """Where it is wanted by this one."""
     status: TaskStatus
-    created_ms: int | None
     updated_ms: int | None
     data: Json
 
@@ -262,9 +261,9 @@ class TaskSpec(Generic[P, Q, R]):
                 ended.clear()
             task_id, external = _ids(row)
             if task_id in wanted.ids:
-                ours.append(Glimpse(index, task_id, None, status, created, updated, row))
+                ours.append(Glimpse(index, task_id, None, status, updated, row))
             elif external is not None and external in wanted.external_ids:
-                ours.append(Glimpse(index, task_id, external, status, created, updated, row))
+                ours.append(Glimpse(index, task_id, external, status, updated, row))
             elif final and created is not None and updated is not None and updated > created:
                 ended.append((updated, (updated - created) / 1000))
         return Overview(len(rows), tuple(ours), ordered, tuple(ended), latest or None)
