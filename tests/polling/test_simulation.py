@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.polling_simulation import KINDS, by_debts, simulate, sweep
+from benchmarks.polling_simulation import MEANS, by_debts, simulate, sweep
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_no_plain_sweep_is_better(count: int, share: float) -> None:
 
 def test_the_simulation_draws_what_it_says() -> None:
     """The mean durations that the bound is made of."""
-    costs = {kind: simulate(kind, 1, sweep(shape.mean), total=400) for kind, shape in KINDS.items()}
+    costs = {kind: simulate(kind, 1, sweep(mean), total=400) for kind, mean in MEANS.items()}
 
     assert all(0.5 < cost.per_task < 2.5 for cost in costs.values())
