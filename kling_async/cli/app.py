@@ -15,6 +15,7 @@ from .commands import groups
 from .completion import completion
 from .demo import demo
 from .failures import Exit, Failure, explain
+from .gallery import gallery
 from .serve import emulator
 from .shell import Shell
 
@@ -51,6 +52,7 @@ def application() -> App:
         app.command(group)
     app.command(emulator)
     app.command(demo)
+    app.command(gallery)
     app.command(completion(app), name="completion")
     return app
 

@@ -20,6 +20,7 @@ from . import amounts
 from .batch_files import Places, name_of
 from .batch_offline import offline, rows
 from .batch_options import Endpoint, Json, Manifest
+from .batch_view import checking
 from .batch_words import added, amount, cost, plan_as_json, span
 from .common import RUNNING, Attempt, Connection
 from .failures import plain
@@ -62,7 +63,8 @@ async def plan(
             if (durations or places.durations).is_file():
                 shutil.copyfile(durations or places.durations, memory)
             async with offline(called, copy, row, limits=limits, memory=memory) as batch:
-                new = await batch.add(manifest, endpoint=endpoint)
+                with checking(shell, manifest):
+                    new = await batch.add(manifest, endpoint=endpoint)
                 _show(shell, added(new, str(manifest)), await batch.plan())
     return attempt.exit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -17,7 +18,7 @@ from ..errors import JournalError, KlingError
 from . import amounts, batch_words
 from .batch_files import Places
 from .batch_options import Manner, command
-from .batch_view import Commands, View, amiss, view
+from .batch_view import Commands, View, amiss, checking, view
 from .common import Attempt, storable
 from .failures import Exit, Failure, explain
 from .interrupts import Interrupts
@@ -86,12 +87,16 @@ async def run(job: Job, attempt: Attempt) -> None:
         if not interrupts.left:
             raise
         attempt.exit = _left(job, attempt)
+    except OSError as error:  # of ours: those of the disk have other names
+        attempt.exit = attempt.shell.unwritten(error, again=_again(job, attempt))
 
 
 async def _run(job: Job, batch: Batch, attempt: Attempt, interrupts: Interrupts) -> None:
     shell = attempt.shell
     if job.manifest is not None:
-        shell.note(batch_words.added(await batch.add(job.manifest, endpoint=job.endpoint), str(job.manifest)))
+        with checking(shell, job.manifest):
+            rows = await batch.add(job.manifest, endpoint=job.endpoint)
+        shell.note(batch_words.added(rows, str(job.manifest)))
     tell(attempt, job, await batch.plan())
     trouble: KlingError | None = None
     began = time.monotonic()
@@ -169,6 +174,8 @@ def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError 
     elif summary["failed"] and again is not None:
         retry = command("retry", job.places.journal, "--failed")
         shell.command("Failed tasks cost nothing. Make them again with:", retry)
+    if summary["done"] and not left:
+        shell.command("See what it made on a page:", shlex.join(["kling", "gallery", str(job.places.journal)]))
     shell.line(str(job.results))
     if any(summary[name] for name in batch_words.AMISS):
         shell.line(str(job.errors))

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, Protocol
 
 import attrs
@@ -63,6 +64,16 @@ def view(shell: Shell, commands: Commands, *, lines: bool = False) -> Generator[
     else:
         with Live(console=shell.err, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
             yield Moving(live, commands)
+
+
+@contextmanager
+def checking(shell: Shell, manifest: Path) -> Generator[None]:
+    """Say that something goes on while a large manifest is read; nothing of it stays."""
+    if shell.json or not shell.err.is_terminal:
+        yield
+    else:
+        with shell.err.status(Text(plain(f"Checking {manifest.name}"))):
+            yield
 
 
 def stopping(summary: Summary) -> str | None:

@@ -39,7 +39,7 @@ def amount(units: Decimal) -> str:
 
 def span(seconds: float) -> str:
     """A time as one says it: 45 s, 12 min, 2 h 10 min, 3 d 4 h."""
-    whole = math.ceil(seconds)
+    whole = math.ceil(seconds) if seconds < 1 else round(seconds)
     for size, name, next_size, next_name in _SPANS:
         if whole >= size:
             first, rest = divmod(whole, size)
