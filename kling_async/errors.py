@@ -179,10 +179,11 @@ class ManifestError(InvalidRequest):
     """In the order of the rows, the first 10,000."""
 
     def __init__(self, source: str, errors: Sequence[RowError], *, count: int | None = None) -> None:
-        """*count*: how many there are, where that is more than *errors* holds."""
+        """*count*: how many rows there are; one may have several errors, and not all may be in *errors*."""
         count = len(errors) if count is None else count
         lines = [str(error) for error in errors[:_ROWS]]
-        more = [f"and {count - len(lines):,} more"] if count > len(lines) else []
+        left = max(count, len(errors)) - len(lines)
+        more = [f"and {left:,} more"] if left else []
         first = errors[0]
         KlingError.__init__(
             self,

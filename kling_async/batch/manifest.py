@@ -91,8 +91,8 @@ class _Loading:
     reading: Reading
     spool: Spool = attrs.field(init=False)
     _wrong: list[tuple[int, RowError]] = attrs.field(factory=list[tuple[int, RowError]], init=False)
-    _count: int = attrs.field(default=0, init=False)
-    """Mistakes."""
+    _rows: int = attrs.field(default=0, init=False)
+    """Those that are wrong."""
     _entries: Generator[Entry, None, None] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -131,7 +131,7 @@ class _Loading:
         return (stub(at, id_, name_of(id_)),)
 
     def _refuse(self, at: int, errors: list[RowError]) -> None:
-        self._count += len(errors)
+        self._rows += 1
         room = _TOLD - len(self._wrong)
         self._wrong += [(at, error) for error in errors[:room]]
 
@@ -140,7 +140,8 @@ class _Loading:
         twice = self.spool.twice(_TOLD)
         wrong = sorted([*self._wrong, *twice], key=lambda each: each[0])[:_TOLD]
         if wrong:
-            raise ManifestError(self.source.name, [error for _, error in wrong], count=self._count + len(twice))
+            count = self._rows + len({at for at, _ in twice} - {at for at, _ in self._wrong})
+            raise ManifestError(self.source.name, [error for _, error in wrong], count=count)
         if self.spool.count < self.source.least:
             raise InvalidRequest("manifest", "must hold at least one row", self.source.name)
         self.reading.keeping.settle()

@@ -182,5 +182,6 @@ def row_error(where: str, given: Mapping[Any, object] | None, error: InvalidRequ
     """What is wrong with a row; of large values only the few words that a message has for them."""
     id_ = None if given is None else given.get("custom_id")
     value = error.value
-    short = value if not is_large(value) and len(shown(value, _SHORT)) < _SHORT else shown(value)
+    long = is_large(value) or len(value if isinstance(value, str) else shown(value, _SHORT)) > _SHORT
+    short = shown(value) if long else value
     return RowError(where, id_ if isinstance(id_, str) else None, error.field or "row", error.rule or str(error), short)
