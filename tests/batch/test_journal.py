@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -344,15 +346,23 @@ async def test_a_fresh_link_takes_the_place_of_the_old_one(tmp_path: Path) -> No
     assert ("waiting", "https://files.example/third", NOW + 9) == (waiting.state, waiting.url, waiting.expires_ms)
 
 
-@pytest.mark.parametrize("state", [State.SUBMITTED, State.DONE])
-async def test_a_file_of_a_task_that_has_none_to_store_raises(tmp_path: Path, state: State) -> None:
-    """Neither before a task succeeded nor after it is done."""
-    journal, _ = await begun(tmp_path / "jobs.db")
+async def test_files_are_stored_of_what_succeeded_and_of_nothing_else(tmp_path: Path) -> None:
+    """Neither before a task succeeded, nor a file that it has not, nor after it is done."""
+    journal, batch = await begun(tmp_path / "jobs.db")
     async with journal:
-        await led(journal, 1, state)
-
+        await led(journal, 1, State.SUBMITTED)
         with pytest.raises(IllegalTransition, match="task 1 has no file 0"):
             await journal.stored(1, 0, path=Path("x.png"), bytes=1, sha256="a" * 64)
+        await journal.step(1, Cause.SUCCEED, artifacts=files(1))
+        with pytest.raises(IllegalTransition, match="task 1 has no file 1"):
+            await journal.stored(1, 1, path=Path("x.png"), bytes=1, sha256="a" * 64)
+        await journal.stored(1, 0, path=Path("x.png"), bytes=1, sha256="a" * 64)
+        before = await one(journal, batch)
+
+        with pytest.raises(IllegalTransition, match="task 1 has no file 0"):
+            await journal.stored(1, 0, path=Path("y.png"), bytes=2, sha256="b" * 64)
+
+        assert before == await one(journal, batch)
 
 
 async def test_a_start_finds_nothing_but_doubt(tmp_path: Path) -> None:
@@ -489,36 +499,89 @@ async def test_alike_tasks_are_planned_together(tmp_path: Path) -> None:
     } == set(kinds)
 
 
+@contextlib.asynccontextmanager
+async def held_up(journal: Journal) -> AsyncIterator[None]:
+    """The thread that writes is kept busy, so that all that is asked for meanwhile comes to it at once."""
+    go_on = threading.Event()
+    busy = asyncio.create_task(journal.read(lambda _: go_on.wait(10)))
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        asyncio.get_running_loop().call_soon(go_on.set)
+    await busy
+
+
+async def together(journal: Journal, *steps: Awaitable[object]) -> list[object]:
+    """What becomes of steps that are all written at one time."""
+    async with held_up(journal):
+        callers = [asyncio.ensure_future(each) for each in steps]
+        await asyncio.sleep(0)
+    return list(await asyncio.gather(*callers, return_exceptions=True))
+
+
 async def test_steps_of_many_share_a_commit(tmp_path: Path) -> None:
     """What waits is written together, and told together."""
     journal, _ = await begun(tmp_path / "jobs.db", 200)
     async with journal:
         before = journal.commits, journal.writes
 
-        await asyncio.gather(*(journal.step(seq, Cause.SLOT_GRANTED) for seq in range(1, 201)))
+        await together(journal, *(journal.step(seq, Cause.SLOT_GRANTED) for seq in range(1, 201)))
 
-        assert journal.commits - before[0] < 20
-        assert 200 == journal.writes - before[1]
+        assert (before[0] + 1, before[1] + 200) == (journal.commits, journal.writes)
 
 
-async def test_a_step_that_cannot_be_fails_alone(tmp_path: Path) -> None:
-    """Those that were written with it are written, and told so."""
-    journal, batch = await begun(tmp_path / "jobs.db", 20)
+@pytest.mark.parametrize("fault", ["cannot happen", "taken", "half written"])
+async def test_a_step_that_cannot_be_fails_alone(tmp_path: Path, fault: str) -> None:
+    """Nothing of it is written; those that were to be written with it are, and are told so."""
+    journal, batch = await begun(tmp_path / "jobs.db", 3)
+    odd = [attrs.evolve(files(1)[0], idx=-1)]
+    faults = {
+        "cannot happen": lambda: journal.step(2, Cause.STORED),
+        "taken": lambda: journal.step(2, Cause.ACCEPTED, task_id="t1"),
+        "half written": lambda: journal.step(2, Cause.SUCCEED, artifacts=odd),
+    }
     async with journal:
-        await asyncio.gather(*(journal.step(seq, Cause.SLOT_GRANTED) for seq in range(1, 21)))
+        for seq in (1, 2, 3):
+            await led(journal, seq, State.SUBMITTED if fault == "half written" else State.SUBMITTING)
+        before = await one(journal, batch, "c2"), journal.commits, journal.writes
+        cause = Cause.SUCCEED if fault == "half written" else Cause.ACCEPTED
 
-        outcomes = await asyncio.gather(
-            *(journal.step(seq, Cause.ACCEPTED, task_id=f"t{seq}") for seq in range(1, 10)),
-            journal.step(10, Cause.SUCCEED),
-            journal.step(11, Cause.ACCEPTED, task_id="t1"),
-            *(journal.step(seq, Cause.ACCEPTED, task_id=f"t{seq}") for seq in range(12, 21)),
-            return_exceptions=True,
+        first, failed, last = await together(
+            journal,
+            journal.step(1, cause, task_id="t1"),
+            faults[fault](),
+            journal.step(3, cause, task_id="t3"),
         )
 
-        kinds = [type(each) for each in outcomes]
-        states = [task.state for task in await journal.unfinished(batch, ALL)]
-    assert [State] * 9 + [IllegalTransition, JournalError] + [State] * 9 == kinds
-    assert [State.SUBMITTED] * 9 + [State.SUBMITTING] * 2 + [State.SUBMITTED] * 9 == states
+        assert (before[1] + 1, before[2] + 2) == (journal.commits, journal.writes)
+        assert before[0] == await one(journal, batch, "c2")
+    target = State.SUCCEEDED if fault == "half written" else State.SUBMITTED
+    assert (target, target) == (first, last)
+    assert isinstance(failed, IllegalTransition if fault == "cannot happen" else JournalError)
+    assert [] == rows(tmp_path / "jobs.db", "SELECT 1 FROM artifact")
+
+
+async def test_a_manifest_is_read_once_whatever_is_written_with_it(tmp_path: Path) -> None:
+    """It has a commit of its own: it may be long, and refused, and neither is the trouble of others."""
+    journal, batch = await begun(tmp_path / "jobs.db", 2)
+    readings: list[int] = []
+
+    def changed() -> Iterator[Planned]:
+        readings.append(1)
+        yield planned("c1", body_sha256="6" * 64)
+
+    async with journal:
+        first, refused, last = await together(
+            journal,
+            journal.step(1, Cause.SLOT_GRANTED),
+            journal.plan(batch, changed),
+            journal.step(2, Cause.SLOT_GRANTED),
+        )
+
+    assert (State.SUBMITTING, State.SUBMITTING) == (first, last)
+    assert isinstance(refused, ManifestError)
+    assert [1] == readings
 
 
 async def test_a_caller_who_leaves_takes_nothing_back(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kling_async.batch.journal import Journal, Reader
-from kling_async.batch.schema import APPLICATION_ID, STEPS
+from kling_async.batch.schema import APPLICATION_ID, STEPS, Steps
 from kling_async.batch.states import TRANSITIONS, Cause, State
 from kling_async.errors import JournalError
 from tests.batch.paper import entered, led, many, opened, rows
@@ -110,15 +110,17 @@ def test_every_move_of_the_table_and_no_other_is_taken(connection: sqlite3.Conne
     assert {each.target for each in TRANSITIONS if each.source is source} | {source} == taken
 
 
-async def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
-    """A file that was made and not written before a crash is taken for what it was to be."""
+@pytest.mark.parametrize("steps", [STEPS, (*STEPS, SECOND)], ids=["one step", "two steps"])
+async def test_an_empty_file_becomes_a_journal(tmp_path: Path, steps: Steps) -> None:
+    """A file that was made and not written before a crash is taken for what it was to be, by all steps at once."""
     path = tmp_path / "jobs.db"
     path.touch(mode=0o600)
 
-    async with await opened(path) as journal:
-        await entered(journal)
+    for _ in range(2):
+        async with await opened(path, steps=steps) as journal:
+            await entered(journal)
 
-    assert [(len(STEPS),)] == rows(path, "PRAGMA user_version")
+    assert [(len(steps),)] == rows(path, "PRAGMA user_version")
 
 
 async def test_an_older_file_is_brought_up_with_all_that_is_in_it(path: Path) -> None:
