@@ -67,6 +67,8 @@ async def run(
     with Attempt(Shell(json=connection.json), connection) as attempt:
         readable(manifest)
         places = Places(journal) if journal else Places.of_manifest(manifest, emulated=connection.emulator)
+        if not places.journal.parent.is_dir():
+            raise InvalidRequest("journal", "must lie in a directory that exists", str(places.journal))
         if connection.emulator:
             batch_care.begin_anew(places.journal, given=journal is not None)
         called = name or name_of(manifest)

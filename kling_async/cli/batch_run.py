@@ -14,7 +14,7 @@ import attrs
 
 from ..batch.batch import Batch
 from ..batch.items import Plan, Summary
-from ..errors import JournalError, KlingError
+from ..errors import InvalidRequest, JournalError, KlingError
 from . import amounts, batch_words
 from .batch_files import Places
 from .batch_options import Manner, command
@@ -108,8 +108,8 @@ async def _run(job: Job, batch: Batch, attempt: Attempt, interrupts: Interrupts)
     with view(shell, commands, lines=job.manner.plain) as shown:
         try:
             await _watched(batch, shown, interrupts, look)
-        except JournalError:
-            raise  # what it does not know cannot be written
+        except (InvalidRequest, JournalError):
+            raise  # nothing was done; what the journal does not know cannot be told
         except KlingError as error:
             trouble = error
         finally:

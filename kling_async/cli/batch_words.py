@@ -37,6 +37,11 @@ def amount(units: Decimal) -> str:
     return f"{units.normalize():,f}"
 
 
+def charge(units: Decimal, pool: Pool) -> str:
+    """Units of a pool: 1 image unit, 9,520 video units."""
+    return f"{amount(units)} {pool.replace('_', '-')} {'unit' if units == 1 else 'units'}"
+
+
 def span(seconds: float) -> str:
     """A time as one says it: 45 s, 12 min, 2 h 10 min, 3 d 4 h."""
     whole = math.ceil(seconds) if seconds < 1 else round(seconds)
@@ -51,7 +56,7 @@ def span(seconds: float) -> str:
 
 def money(pools: Mapping[Pool, Decimal | None]) -> str:
     """Units by pool, since those of two pools are not the same money: about 9,520 image units and 60 video units."""
-    priced = [f"{amount(units)} {pool} units" for pool, units in pools.items() if units]
+    priced = [charge(units, pool) for pool, units in pools.items() if units]
     unpriced = [pool for pool, units in pools.items() if units is None]
     told = " and ".join(priced)
     if not unpriced:
@@ -102,7 +107,7 @@ def standing(summary: Summary) -> str:
     total = sum(pool.total for pool in summary.pools.values())
     ended = _listed(summary, {"done": "done", **AMISS})
     under_way = _listed(summary, {"running": "running", **ON_THE_WAY, "planned": "to be sent"})
-    spent = ", ".join(f"{amount(pool.units)} {name} units" for name, pool in summary.pools.items() if pool.units)
+    spent = ", ".join(charge(pool.units, name) for name, pool in summary.pools.items() if pool.units)
     left = time_left(summary)
     parts = [
         f"{summary['ended']:,} of {count(total, 'task')} ended{f': {ended}' if ended else ''}",

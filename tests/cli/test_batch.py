@@ -160,6 +160,8 @@ async def test_hundreds_of_wrong_rows_are_all_told(run: Run, tmp_path: Path, aga
         (["run", "prompts.jsonl", "-o", "prompts.jsonl/out"], "must be a directory that can be written"),
         (["run", "prompts.jsonl", "--endpoint", "images.make"], "must be an endpoint"),
         (["run", "prompts.jsonl", "--emulator", "--journal", "other.db"], "must not exist with --emulator"),
+        (["run", "prompts.jsonl", "--journal", "nowhere/jobs.db"], "must lie in a directory that exists"),
+        (["run", "prompts.jsonl", "--max-units", "5"], "needs a price for every task"),
         (["resume", "nowhere.db"], "must be the journal of a batch"),
         (["resume", "other.db", "--emulator"], "ends with its command"),
         (["status", "nowhere.db"], "must be the journal of a batch"),
