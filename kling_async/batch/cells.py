@@ -13,13 +13,12 @@ from ..errors import InvalidRequest
 
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "on"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "off"})
-_LISTS: Final = frozenset({"texts", "pictures"})
 _JSON: Final = frozenset({"object", "objects"})
 _PLAIN: Final = frozenset({str, int, bool, bytes, type(None)})
 _DIGITS: Final = 20  # of a whole number; a decimal with more is as good as a fraction
 _MISSING: Final = frozenset({"NAType", "NaTType"})
 """What pandas has for nothing."""
-_WHOLE: Final = frozenset({"integer", "seconds", "moment"})
+_WHOLE: Final = frozenset({"integer", "seconds"})
 
 
 def cell(name: str, about: FieldInfo | None, value: object) -> object:
@@ -36,9 +35,7 @@ def cell(name: str, about: FieldInfo | None, value: object) -> object:
         return text.lower() in _TRUE
     if kind in _WHOLE:
         return text
-    if (kind in _JSON and text) or (kind in _LISTS and text.startswith("[")):
-        return _json(name, text)
-    return [value] if kind in _LISTS and text else value
+    return _json(name, text) if kind in _JSON else value
 
 
 def _number(text: str, value: str) -> object:

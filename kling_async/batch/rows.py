@@ -54,7 +54,9 @@ class Reading:
     def planned(self, where: str, given: Mapping[Any, object]) -> Planned | list[RowError]:
         """A task to make, or all that is wrong with the row. Blocking. Raises `JournalError`."""
         wrong = list[InvalidRequest]()
-        keys = _tried(wrong, _keys, given) or {}
+        keys = _tried(wrong, _keys, given)
+        if keys is None:
+            return [row_error(where, given, each) for each in wrong]
         id_ = _tried(wrong, custom_id, keys.get("custom_id"))
         row = _tried(wrong, self._row, keys)
         priority = _tried(wrong, _priority, keys.get("priority"))

@@ -35,12 +35,12 @@ def of_frame(frame: object) -> Generator[Entry, None, None]:
     nw = _module("narwhals", "a data frame", "'kling-async[frames]'")
     try:
         known = nw.from_native(frame)
+        table = known.collect() if isinstance(known, nw.LazyFrame) else known
+        _check(table.columns)
     except TypeError:
-        known = None
-    if known is None:
-        raise InvalidRequest("manifest", "must be a data frame, or an iterable of rows", type(frame).__name__)
-    table = known.collect() if isinstance(known, nw.LazyFrame) else known
-    _check(table.columns)
+        raise InvalidRequest("manifest", "must be a data frame, or an iterable of rows", type(frame).__name__) from None
+    except nw.exceptions.DuplicateError:
+        raise InvalidRequest("manifest", "must have columns of different names", type(frame).__name__) from None
     for at, row in enumerate(table.iter_rows(named=True, buffer_size=_BATCH), 1):
         yield Entry(at, plain(row))
 
@@ -67,27 +67,46 @@ def _module(name: str, what: str, package: str) -> Any:
     raise InvalidRequest("manifest", f"cannot be {what} without another package: pip install {package}", what)
 
 
+class _BrokenError(Exception):
+    """From here on a file cannot be read."""
+
+    def __init__(self, at: int, wrong: InvalidRequest) -> None:
+        self.at, self.wrong = at, wrong
+
+
 def of_csv(file: BinaryIO) -> Generator[Entry, None, None]:
     """The rows of a CSV file, numbered by the lines they begin on. What cannot be split ends it."""
-    texts = _texts(file)
-    before = 0
-    rows: Any = None
     try:
-        first = next(texts, "").removeprefix(MARK)
-        rows = csv.reader(chain([first], texts), delimiter=max(_SEPARATORS, key=first.count), strict=True)
-        names: list[str] = [name.strip() for name in next(rows)]
+        rows = _split(file)
+        names = [name.strip() for name in next(rows, (1, ()))[1]]
         _check(names)
-        before = rows.line_num
-        for cells in rows:
-            if cells:
-                yield Entry(before + 1, _row(names, cells))
-            before = rows.line_num
+        for at, cells in rows:
+            yield Entry(at, _row(names, cells))
         return
+    except _BrokenError as error:
+        at, wrong = error.at, error.wrong
     except InvalidRequest as error:
-        wrong, before = error, 0 if rows is None else rows.line_num
-    except csv.Error as error:
-        wrong = InvalidRequest("CSV", f"must be rows of cells ({error}); this and what follows was not read")
-    yield Entry(before + 1, wrong)
+        at, wrong = 1, error
+    yield Entry(at, wrong)
+
+
+def _split(file: BinaryIO) -> Iterator[tuple[int, Sequence[str]]]:
+    """The cells of each row, with the line it begins on; empty lines are none."""
+    texts = _texts(file)
+    first = next(texts, "").removeprefix(MARK)
+    rows = csv.reader(chain([first], texts), delimiter=max(_SEPARATORS, key=first.count), strict=True)
+    before = 0
+    while True:
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            wrong = InvalidRequest("CSV", f"must be rows of cells ({error}); this and what follows was not read")
+            raise _BrokenError(before + 1, wrong) from None
+        if cells is None:
+            return
+        if cells:
+            yield before + 1, cells
+        before = rows.line_num
 
 
 def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, object] | InvalidRequest:
@@ -98,10 +117,13 @@ def _row(names: Sequence[str], cells: Sequence[str]) -> dict[str, object] | Inva
 
 
 def _texts(file: BinaryIO) -> Iterator[str]:
-    for line in lines(file):
-        if isinstance(line, InvalidRequest):
-            raise line
-        yield decoded(line)
+    for at, line in enumerate(lines(file), 1):
+        try:
+            if isinstance(line, InvalidRequest):
+                raise line
+            yield decoded(line)
+        except InvalidRequest as error:
+            raise _BrokenError(at, error) from None
 
 
 def _check(names: Sequence[str]) -> None:
