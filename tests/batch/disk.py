@@ -135,7 +135,8 @@ class _File(apsw.VFSFile):
         # SQLite tells nobody of what goes wrong while it takes the log over, and tries again; apsw would.
         if self._log:
             self._disk.write()
-        super().xWrite(data, offset)
+        below: Any = super()
+        below.xWrite(data, offset)
         self._stored.loose.append((offset, bytes(data)))
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802
@@ -181,13 +182,13 @@ class OnDisk:
 class Borrowed:
     """A connection of apsw that speaks like one of sqlite3, as far as journals listen."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     @property
     def in_transaction(self) -> bool:
         """Whether one is open."""
-        return self._connection.in_transaction
+        return bool(self._connection.in_transaction)
 
     def execute(self, sql: str, values: Any = ()) -> Answer:
         """Run a statement to its end."""
@@ -225,7 +226,7 @@ class Answer:
         return self._rows
 
 
-_CODES: Final = {
+_CODES: Final[Mapping[type[apsw.Error], int]] = {
     apsw.FullError: apsw.SQLITE_FULL,
     apsw.IOError: apsw.SQLITE_IOERR,
     apsw.ConstraintError: apsw.SQLITE_CONSTRAINT,

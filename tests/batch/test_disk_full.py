@@ -7,7 +7,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ async def states(journal: Journal, batch: BatchRow) -> list[State]:
 
 
 @contextlib.contextmanager
-def small(place: Path) -> Iterator[None]:
+def small(place: Path) -> Generator[None]:
     """A file system of half a megabyte."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     if mount is None or umount is None or sys.platform != "linux":

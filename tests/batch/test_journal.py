@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import threading
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -500,7 +500,7 @@ async def test_alike_tasks_are_planned_together(tmp_path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def held_up(journal: Journal) -> AsyncIterator[None]:
+async def held_up(journal: Journal) -> AsyncGenerator[None]:
     """The thread that writes is kept busy, so that all that is asked for meanwhile comes to it at once."""
     go_on = threading.Event()
     busy = asyncio.create_task(journal.read(lambda _: go_on.wait(10)))

@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ asyncio.run(main())
 
 
 @contextlib.asynccontextmanager
-async def another_owner(path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def another_owner(path: Path) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A process that owns a journal, with forty tasks submitted and nothing checkpointed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", OWNER, path, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
@@ -283,15 +283,21 @@ async def test_a_network_file_system_is_refused(tmp_path: Path, kind: str, refus
     assert [] == list(place.iterdir())
 
 
-async def test_of_two_file_systems_on_one_place_the_later_one_counts(tmp_path: Path) -> None:
-    """It hides the other; and where the list cannot be read, nothing is refused."""
+async def test_the_file_system_that_is_seen_counts(tmp_path: Path) -> None:
+    """Of two on one place the later one hides the other; one with a name that begins like ours is another place."""
     mounts = tmp_path / "mountinfo"
-    mounts.write_text(f"1 0 0:1 / {tmp_path} rw - nfs a:/ rw\n2 1 0:2 / {tmp_path} rw - ext4 /dev/vda rw\nnonsense\n")
+    lines = [(tmp_path, "nfs"), (tmp_path, "ext4"), (tmp_path / "my", "nfs")]
+    mounts.write_text("".join(f"1 0 0:1 / {point} rw - {kind} a:/ rw\n" for point, kind in lines) + "nonsense\n")
+    (tmp_path / "mine").mkdir()
 
-    async with await opened(tmp_path / "jobs.db", mounts=mounts):
-        pass
-    async with await opened(tmp_path / "jobs.db", mounts=tmp_path / "none"):
-        pass
+    async with await opened(tmp_path / "mine" / "jobs.db", mounts=mounts) as journal:
+        assert 1 == (await entered(journal)).id
+
+
+async def test_where_file_systems_cannot_be_told_none_is_refused(tmp_path: Path) -> None:
+    """As on systems without such a list."""
+    async with await opened(tmp_path / "jobs.db", mounts=tmp_path / "none") as journal:
+        assert 1 == (await entered(journal)).id
 
 
 async def test_opening_that_is_given_up_leaves_the_file_free(tmp_path: Path) -> None:
