@@ -15,6 +15,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -197,6 +198,7 @@ def address(file: Path, folder: Path) -> str:
     return quote(os.fsencode(seen.as_posix()))
 
 
+@cache
 def environment(*packages: str) -> Environment:
     """The templates of this package, after those of others in front of it."""
     return Environment(

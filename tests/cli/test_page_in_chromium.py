@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +10,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.cli.running import ENTRY
+from tests.support.chromium import launched
 
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 PLAYABLE = """async () => {
     const videos = [...document.querySelectorAll('video')];
     await Promise.all(videos.map(video => new Promise((good, bad) => {
@@ -29,28 +24,15 @@ PLAYABLE = """async () => {
 }"""
 
 
-@pytest.fixture
-def chromium() -> str:
-    """Where Debian's Chromium is; without it the test is skipped here and fails in CI."""
-    found = shutil.which("chromium")
-    if found is None:
-        reason = "chromium is not installed; Debian has it as the package chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
-
-
 @pytest.mark.chromium
-def test_a_browser_shows_every_picture_and_plays_every_video(chromium: str, tmp_path: Path) -> None:
+def test_a_browser_shows_every_picture_and_plays_every_video(tmp_path: Path) -> None:
     """`kling demo` makes a page on which every picture shows, every video plays, and nothing complains."""
     command = [sys.executable, "-c", ENTRY, "demo", "-o", str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert 0 == ran.returncode, ran.stderr
     complaints = list[str]()
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with sync_playwright() as playwright, launched(playwright) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -59,7 +41,6 @@ def test_a_browser_shows_every_picture_and_plays_every_video(chromium: str, tmp_
         stated = len(page.query_selector_all("video"))
         videos: list[list[float]] = page.evaluate(PLAYABLE)
         narrow_enough: bool = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        browser.close()
 
     assert len(widths) >= 8
     assert all(width > 0 for width in widths)
