@@ -35,6 +35,11 @@ _LAZY: Final = 1.0
 _LATER: Final = frozenset(each.cause for each in BY_EVENT.values() if not each.durable)
 
 
+def _real(path: str | os.PathLike[str]) -> Path:
+    """Where a file is: two names for one journal are one journal, with one owner."""
+    return Path(os.path.realpath(path))
+
+
 class Journal:
     """A journal, for the one who writes it. All its calls belong to one event loop."""
 
@@ -63,7 +68,7 @@ class Journal:
         *now_ms*: Unix milliseconds, for what is written. Raises `JournalError` where the file is in use, damaged, of a
         newer version or no journal, cannot be written, or is not on a disk of this machine.
         """
-        place = Path(path)
+        place = _real(path)
         writer = Writer(OwnedFile(place, steps, mounts), now_ms=now_ms, point=point)
         await writer.open()
         return cls(place, writer)
@@ -219,7 +224,7 @@ class Reader:
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, steps: Steps = STEPS) -> Self:
         """Look at a file; `JournalError` if there is none, or it is damaged, of another version or no journal."""
-        place = Path(path)
+        place = _real(path)
         return cls(place, read_only(place, steps))
 
     def close(self) -> None:

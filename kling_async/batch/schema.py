@@ -16,8 +16,9 @@ Steps: TypeAlias = Sequence[Sequence[str]]
 
 APPLICATION_ID: Final = 0x6B6C6A31  # "klj1"
 
+WAL: Final = "PRAGMA journal_mode = WAL"
 SETTINGS: Final = (
-    "PRAGMA journal_mode = WAL",
+    WAL,
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # only macOS knows the difference
     "PRAGMA checkpoint_fullfsync = ON",

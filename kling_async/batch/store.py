@@ -18,7 +18,7 @@ import attrs
 from ..errors import JournalError
 from ..media.durable import sync
 from .owner import MOUNTS, Ownership, check_place, unusable
-from .schema import APPLICATION_ID, SETTINGS, STEPS, Steps, migrate, settle
+from .schema import APPLICATION_ID, SETTINGS, STEPS, WAL, Steps, migrate, settle
 
 _CLOSED: Final = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 _EFFECTIVE: Final = os.access in os.supports_effective_ids
@@ -56,6 +56,7 @@ class OwnedFile:
     steps: Steps = STEPS
     mounts: Path = MOUNTS
     _ownership: Ownership = attrs.field(init=False)
+    _identity: tuple[int, int] = attrs.field(default=(0, 0), init=False)
 
     def __attrs_post_init__(self) -> None:
         self._ownership = Ownership(self.path)
@@ -70,12 +71,12 @@ class OwnedFile:
             _made(self.path)
             connection = _connected(self.path, "mode=rw")
             version = _version(connection, self.path, self.steps)
-            for setting in SETTINGS:
-                connection.execute(setting)
+            configure(connection, self.path)
             _check(connection, self.path)
             if version < len(self.steps):
                 migrate(connection, version, self.steps)
             settle(connection, os.getpid())
+            self._identity = _identity(self.path)
             return connection
         except BaseException as error:
             if connection is not None:
@@ -92,6 +93,14 @@ class OwnedFile:
         finally:
             self._ownership.release()
 
+    def see(self) -> None:
+        """Raise `JournalError` if the file is not there any more: what is written to it would be lost with it."""
+        if _identity(self.path) != self._identity:
+            raise JournalError(
+                f"{self.path} was moved or deleted while it was in use, and nothing more is written or sent; "
+                f"put it back with its -wal, and run the batch again"
+            )
+
     def _contested(self) -> JournalError:
         pid = None
         with contextlib.suppress(JournalError):
@@ -100,6 +109,14 @@ class OwnedFile:
                 pid = owner_pid(reader)
         by = "another process" if pid is None else f"process {pid}"
         return JournalError(f"{self.path} is in use by {by}; wait for its end, or end it (what it did is kept)")
+
+
+def configure(connection: sqlite3.Connection, path: Path) -> None:
+    """Put in force what all promises rest on; raises `JournalError` where the file system cannot do it."""
+    for setting in SETTINGS:
+        answer = connection.execute(setting).fetchone()
+        if setting == WAL and answer != ("wal",):
+            raise JournalError(f"{path}: its file system has no memory to share; name a file on another disk")
 
 
 def read_only(path: Path, steps: Steps = STEPS) -> sqlite3.Connection:
@@ -133,6 +150,15 @@ def _looked_into(path: Path, mode: str, steps: Steps) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file it is, whatever it is called; none at all if there is none."""
+    try:
+        there = path.stat()
+    except OSError:
+        return 0, 0
+    return there.st_dev, there.st_ino
 
 
 def _has_log(path: Path) -> bool:

@@ -60,6 +60,10 @@ class Store(Protocol):
         """Become its owner."""
         ...
 
+    def see(self) -> None:
+        """Raise `JournalError` if it is not there any more."""
+        ...
+
     def close(self, connection: sqlite3.Connection) -> None:
         """Be it no more."""
         ...
@@ -159,6 +163,10 @@ class Writer:
 
     def _written(self, connection: sqlite3.Connection, jobs: list[Change]) -> list[Answer]:
         """Write all and commit once."""
+        try:
+            self._store.see()
+        except JournalError as error:
+            self._broken = self._broken or error
         if self._broken is not None:
             return _failed(jobs, self._broken)
         it = Transaction(connection, self._now_ms())

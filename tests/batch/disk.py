@@ -174,6 +174,9 @@ class OnDisk:
         taken: sqlite3.Connection = connection
         return taken
 
+    def see(self) -> None:
+        """Always there."""
+
     def close(self, connection: sqlite3.Connection) -> None:
         """Let go of it."""
         connection.close()

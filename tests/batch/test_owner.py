@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from kling_async.batch.journal import Journal, Reader
 from kling_async.batch.states import Cause, State
+from kling_async.batch.store import configure
 from kling_async.errors import JournalError
 from tests.batch.paper import entered, led, many, opened
 
@@ -114,6 +115,53 @@ async def test_a_second_owner_in_the_same_process_is_refused_too(tmp_path: Path)
             await opened(tmp_path / "jobs.db")
 
         assert State.SUBMITTING is await journal.step(1, Cause.SLOT_GRANTED)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are for the privileged there")
+async def test_a_second_name_makes_no_second_owner(tmp_path: Path) -> None:
+    """A link to a journal is that journal."""
+    (tmp_path / "link.db").symlink_to("jobs.db")
+
+    async with await opened(tmp_path / "jobs.db") as journal:
+        await entered(journal)
+        with pytest.raises(JournalError, match=r"jobs\.db is in use by process"):
+            await opened(tmp_path / "link.db")
+        with Reader.open(tmp_path / "link.db") as reader:
+            owner = reader.owner()
+
+    assert os.getpid() == owner
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file in use cannot be moved there")
+@pytest.mark.parametrize("meanwhile", ["deleted", "moved", "replaced"])
+async def test_a_file_that_went_away_is_not_written(tmp_path: Path, meanwhile: str) -> None:
+    """What was written would be lost with it, and paid again: it is told, and nothing is sent on its word."""
+    path = tmp_path / "jobs.db"
+    async with await opened(path) as journal:
+        await journal.plan(await entered(journal), many(2))
+        if meanwhile == "deleted":
+            path.unlink()
+        else:
+            path.rename(tmp_path / "other.db")
+        if meanwhile == "replaced":
+            path.touch()
+
+        with pytest.raises(JournalError, match=r"jobs\.db was moved or deleted while it was in use.*; put it back"):
+            await journal.step(1, Cause.SLOT_GRANTED)
+        with pytest.raises(JournalError, match="was moved or deleted"):
+            await journal.step(2, Cause.SLOT_GRANTED)
+
+
+def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path) -> None:
+    """A journal that SQLite quietly keeps in another way would not do what it promises."""
+    path = tmp_path / "jobs.db"
+    connection = sqlite3.connect(f"file:{path}?vfs=unix-none", uri=True, isolation_level=None)
+
+    with (
+        contextlib.closing(connection),
+        pytest.raises(JournalError, match="no memory to share; name a file on another"),
+    ):
+        configure(connection, path)
 
 
 async def test_a_killed_owner_leaves_the_file_to_the_next(tmp_path: Path) -> None:
