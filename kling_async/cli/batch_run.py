@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Final
@@ -99,33 +98,28 @@ async def _run(job: Job, batch: Batch, attempt: Attempt, interrupts: Interrupts)
         shell.note(batch_words.added(rows, str(job.manifest)))
     tell(attempt, job, await batch.plan())
     trouble: KlingError | None = None
-    began = time.monotonic()
-
-    def look() -> Summary:
-        return attrs.evolve(batch.summary(), seconds=time.monotonic() - began)
-
     commands = Commands(resume=_again(job, attempt), status=command("status", job.places.journal))
     with view(shell, commands, lines=job.manner.plain) as shown:
         try:
-            await _watched(batch, shown, interrupts, look)
+            await _watched(batch, shown, interrupts)
         except (InvalidRequest, JournalError):
             raise  # nothing was done; what the journal does not know cannot be told
         except KlingError as error:
             trouble = error
         finally:
-            shown.tick(look())
+            shown.tick(batch.summary())
     await batch.export(job.results, job.errors)
-    attempt.exit = _tell_end(job, attempt, look(), trouble)
+    attempt.exit = _tell_end(job, attempt, batch.summary(), trouble)
 
 
-async def _watched(batch: Batch, shown: View, interrupts: Interrupts, look: Callable[[], Summary]) -> None:
+async def _watched(batch: Batch, shown: View, interrupts: Interrupts) -> None:
     def stop() -> None:
         batch.stop()
-        shown.tick(look())
+        shown.tick(batch.summary())
 
     async def tick() -> None:
         while True:
-            shown.tick(look())
+            shown.tick(batch.summary())
             await asyncio.sleep(_TICK)
 
     interrupts.finish = stop
@@ -137,6 +131,7 @@ async def _watched(batch: Batch, shown: View, interrupts: Interrupts, look: Call
     finally:
         interrupts.finish = None
         ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)  # an output that fails is met by the next item as well
 
 
 def tell(attempt: Attempt, job: Job, plan: Plan) -> None:
@@ -145,7 +140,8 @@ def tell(attempt: Attempt, job: Job, plan: Plan) -> None:
         attempt.shell.object({"event": "plan", **batch_words.plan_as_json(plan)})
         return
     attempt.shell.note(batch_words.cost(plan), style="bold")
-    attempt.shell.note(f"Files go to {batch_words.near(job.output)}; what happens is kept in {job.places.journal}")
+    if plan.lines:
+        attempt.shell.note(f"Files go to {batch_words.near(job.output)}; what happens is kept in {job.places.journal}")
 
 
 def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError | None) -> Exit:

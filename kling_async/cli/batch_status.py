@@ -14,11 +14,11 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ..batch.items import PoolSummary, Summary
+from ..batch.items import ENDED, PoolSummary, Summary
 from ..batch.journal import Reader
 from ..batch.queries import BatchRow, TaskRow
 from ..batch.states import State
-from ..batch.tally import Tally
+from ..batch.tally import PoolTally, Tally
 from ..protocol.endpoint import Pool
 from ..submitting.ledger import Slots
 from ..wording import one_line
@@ -88,34 +88,57 @@ def status(
     with Attempt(shell, Connection(json=json)) as attempt:
         existing(journal)
         with Reader.open(journal) as reader:
+            look = Watch(reader, journal, name).look
             if watch:
-                _watch(shell, lambda: _looks(reader, journal, name))
+                _watch(shell, look)
             else:
-                _show(shell, _looks(reader, journal, name))
+                _show(shell, look())
     return attempt.exit
 
 
-def _looks(reader: Reader, journal: Path, name: str | None) -> list[Look]:
-    rows = reader.batches()
-    return [_look(reader, journal, row) for row in (rows if name is None else [one(rows, name)])]
+@attrs.define(eq=False)
+class Watch:
+    """Looks at a journal, and keeps in mind how it stood before, which tells how fast it goes."""
 
+    reader: Reader
+    journal: Path
+    name: str | None
+    now: Callable[[], float] = time.monotonic
+    _tallies: dict[int, Tally] = attrs.field(factory=dict[int, Tally], init=False)
 
-def _look(reader: Reader, journal: Path, row: BatchRow) -> Look:
-    tally = Tally()
-    tally.load(reader.counts(row), {})
-    pools: dict[Pool, PoolSummary] = {
-        name: pool.summary(
-            Slots(used=sum(pool.weights[state] for state in _UNDER_WAY), limit=None, learned=None, queued=0), 0.0, None
+    def look(self) -> list[Look]:
+        """How the batches stand now."""
+        rows = self.reader.batches()
+        return [self._look(row) for row in (rows if self.name is None else [one(rows, self.name)])]
+
+    def _look(self, row: BatchRow) -> Look:
+        now, tally = self.now(), self._tallies.setdefault(row.id, Tally())
+        before = {name: _ended(pool) for name, pool in tally.pools.items()}
+        tally.load(self.reader.counts(row), ())
+        pools: dict[Pool, PoolSummary] = {}
+        for name, pool in tally.pools.items():
+            if name not in before:
+                pool.rate.begin(now)
+            for _ in range(_ended(pool) - before.get(name, _ended(pool))):
+                pool.rate.add(now)
+            pools[name] = self._pool(pool, now)
+        return Look(
+            journal=self.journal,
+            row=row,
+            summary=Summary(name=row.name, pools=pools),
+            owner=self.reader.owner(),
+            reader=self.reader,
         )
-        for name, pool in tally.pools.items()
-    }
-    return Look(
-        journal=journal,
-        row=row,
-        summary=Summary(name=row.name, pools=pools),
-        owner=reader.owner(),
-        reader=reader,
-    )
+
+    def _pool(self, pool: PoolTally, now: float) -> PoolSummary:
+        used = sum(pool.weights[state] for state in _UNDER_WAY)
+        rate = pool.rate.per_minute(now)
+        left = None if rate is None else (sum(pool.states.values()) - _ended(pool)) / rate * 60
+        return pool.summary(Slots(used=used, limit=None, learned=None, queued=0), now, left)
+
+
+def _ended(pool: PoolTally) -> int:
+    return sum(pool.states[State(each)] for each in ENDED)
 
 
 def _watch(shell: Shell, look: Callable[[], list[Look]]) -> None:

@@ -113,6 +113,27 @@ async def test_json_tells_the_stop(kling_emulator: Emulator, start: Start, tmp_p
     assert ("summary", 130) == (told[-1]["event"], told[-1]["exit_code"])
 
 
+@pytest.mark.kling_emulator(speed=20)
+async def test_it_can_be_watched_from_elsewhere(
+    kling_emulator: Emulator, start: Start, run: Run, tmp_path: Path
+) -> None:
+    """Until all has ended: who runs it, how far it is, and how fast it goes."""
+    process = start("batch", "run", manifest(tmp_path, 6), "--slots", "image=2", **environment(kling_emulator))
+    await under_way(kling_emulator, 2)
+
+    watched = await run("batch", "status", tmp_path / "prompts.journal.db", "--watch", "--json")
+    await over(process)
+
+    looks = watched.objects
+    pools = [each["pools"]["image"] for each in looks]
+    assert (0, 0) == (watched.code, process.returncode)
+    assert process.pid == looks[0]["owner_pid"]
+    assert sorted(pool["done"] for pool in pools) == [pool["done"] for pool in pools]
+    assert ("ended", 6, 0) == (looks[-1]["state"], pools[-1]["done"], pools[-1]["slots_used"])
+    assert any(pool["per_minute"] for pool in pools)
+    assert any(pool["seconds_left"] for pool in pools)
+
+
 async def test_before_anything_was_paid_the_first_one_leaves() -> None:
     """There is nothing to finish."""
     interrupts = Interrupts()
