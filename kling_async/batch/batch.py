@@ -157,7 +157,7 @@ class Batch:
         is under way.
         """
         journal, row = self._open()
-        with await spool(rows, endpoint=endpoint, inputs=self._inputs, vet=self._vet) as spooled:
+        async with spool(rows, endpoint=endpoint, inputs=self._inputs, vet=self._vet) as spooled:
             added = await journal.plan(row, spooled.rows)
         if added.new:
             await self._load()

@@ -6,8 +6,9 @@ Rows are read in a thread, one after the other, and kept in a file; a million co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
@@ -33,11 +34,12 @@ _TOLD: Final = 10_000
 """Mistakes that an error holds."""
 
 
+@asynccontextmanager
 async def spool(
     rows: Source, *, inputs: Inputs, vet: Vet, endpoint: str | None = None, home: Path | None = None
-) -> Spool:
+) -> AsyncGenerator[Spool, None]:
     """
-    Check all rows of a manifest and keep them until they are planned; close what is given back.
+    Check all rows of a manifest, and keep them as long as the block lasts, in which they can be planned.
 
     *endpoint*, by name or path, is that of rows that name none. Names of files in rows begin in *home*, else in the
     folder of the manifest, else in the current directory. Rows and files are read in a thread of their own.
@@ -54,8 +56,7 @@ async def spool(
             return await landed(loop.run_in_executor(thread, lambda: work(*args, **kwargs)))
 
         keeping = Keeping(inputs)
-        reading = Reading(endpoint=row, home=home or source.home, keeping=keeping, vet=vet)
-        loading = _Loading(source, reading)
+        loading = _Loading(source, Reading(endpoint=row, home=home or source.home, keeping=keeping, vet=vet))
         try:
             if source.arriving is None:
                 while await run(loading.more):
@@ -64,11 +65,9 @@ async def spool(
                 async for entries in _slices(source.arriving):
                     await run(loading.take, entries)
             await run(loading.end)
-        except BaseException:
-            await run(loading.undo)
-            raise
-        await run(loading.close)
-    return loading.spool
+            yield loading.spool
+        finally:
+            await run(loading.close)
 
 
 async def _slices(entries: AsyncIterator[Entry]) -> AsyncIterator[list[Entry]]:
@@ -146,13 +145,9 @@ class _Loading:
             raise InvalidRequest("manifest", "must hold at least one row", self.source.name)
         self.reading.keeping.settle()
 
-    def undo(self) -> None:
+    def close(self) -> None:
         """Let go of everything."""
         self.spool.close()
-        self.close()
-
-    def close(self) -> None:
-        """Let go of all but the spool."""
         if self._entries is not None:
             self._entries.close()
         self.reading.keeping.discard()

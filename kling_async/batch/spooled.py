@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -78,12 +78,6 @@ class Spool:
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", _TABLE, "BEGIN"):
             self._database.execute(statement)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def put(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Take rows, as made by `columns`. Raises `JournalError` where the disk takes no more."""

@@ -55,5 +55,5 @@ async def read(path: Path | None, folder: Path, vet: Vet) -> tuple[Line, ...]:
         )
 
     source = packaged().splitlines() if path is None else path
-    with await spool(source, inputs=inputs, vet=vet) as rows:
+    async with spool(source, inputs=inputs, vet=vet) as rows:
         return await asyncio.to_thread(lambda: tuple(map(line, rows.rows())))

@@ -44,7 +44,7 @@ def inputs(tmp_path: Path) -> Inputs:
 async def rows_of(source: Any, tmp_path: Path, **options: Any) -> list[Planned]:
     """The rows of a manifest, as the journal gets them."""
     options.setdefault("vet", accept)
-    with await spool(source, inputs=inputs(tmp_path), **options) as spooled:
+    async with spool(source, inputs=inputs(tmp_path), **options) as spooled:
         rows = list(spooled.rows())
         assert spooled.count == len(rows)
     return rows
@@ -74,8 +74,10 @@ def sent(request: object) -> dict[str, Any]:
 def _encoded(field: str, value: Any) -> Any:
     if isinstance(value, Embedded):
         return base64.b64encode(b"".join(bytes(block) for block in value.blocks(field))).decode()
-    if isinstance(value, list | tuple):
-        return [_encoded(field, each) for each in value]
-    if isinstance(value, dict):
-        return {name: _encoded(name, each) for name, each in value.items()}
-    return value
+    match value:
+        case {**parts}:
+            return {name: _encoded(str(name), each) for name, each in parts.items()}
+        case [*items]:
+            return [_encoded(field, each) for each in items]
+        case _:
+            return value

@@ -8,6 +8,7 @@ import json
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ async def test_all_that_is_wrong_with_a_row_is_told_at_once(tmp_path: Path) -> N
 
 async def test_many_mistakes_are_counted(tmp_path: Path) -> None:
     """The message names twenty of them and how many more there are; the error holds the first ten thousand."""
-    rows = ({"custom_id": str(number), "url": "/no", "body": {}} for number in range(10_050))
+    rows = ({"custom_id": str(number), "url": "/no"} for number in range(10_050))
 
     with pytest.raises(ManifestError) as caught:
         await rows_of(rows, tmp_path)
@@ -418,7 +419,7 @@ async def test_a_reader_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None
             read.append(number)
             yield {**json.loads(line(number)), "body": {"prompt": "A fox", "image": picture(number, size=5000)}}
 
-    reading = asyncio.create_task(spool(rows(), inputs=inputs(tmp_path), vet=accept))
+    reading = asyncio.create_task(rows_of(rows(), tmp_path))
     await asyncio.to_thread(begun.wait)
     reading.cancel()
     go_on.set()
@@ -433,7 +434,7 @@ async def test_rows_can_be_read_twice(tmp_path: Path) -> None:
     """A journal that had to begin again gets the same rows, in the order of the manifest."""
     manifest = written(tmp_path, *(line(number) for number in range(150)))
 
-    with await spool(manifest, inputs=inputs(tmp_path), vet=accept) as spooled:
+    async with spool(manifest, inputs=inputs(tmp_path), vet=accept) as spooled:
         first, second = list(spooled.rows()), list(spooled.rows())
 
     assert first == second
@@ -442,7 +443,7 @@ async def test_rows_can_be_read_twice(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told() -> None:
     """Rows that cannot be kept while they are checked end it with words on what to do."""
-    with Spool("line") as spooled:
+    with closing(Spool("line")) as spooled:
         spooled._database.execute("PRAGMA max_page_count = 2")
 
         with pytest.raises(JournalError, match="full") as caught:

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import unicodedata
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,16 @@ LINES = [
     line("b", n=2).encode(),
     b'{"custom_id": "c", "endpoint": "videos.text_to_video", "body": {"prompt": "x", "camera_control": null}}',
 ]
-JSON = st.recursive(
+JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
     max_leaves=12,
 )
 NAMES = st.sampled_from(["custom_id", "url", "endpoint", "method", "priority", "body", "prompt", "n", "image", "extra"])
 WORDS = st.sampled_from(["images.generate", "/v1/images/generations", "POST", "fox", "A.png", "\ud800", "", "a\0b"])
-VALUES = WORDS | JSON | st.dictionaries(NAMES, WORDS | JSON, max_size=4) | st.binary(max_size=9) | st.just(object())
+VALUES: st.SearchStrategy[Any] = (
+    WORDS | JSON | st.dictionaries(NAMES, WORDS | JSON, max_size=4) | st.binary(max_size=9) | st.just(object())
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_any_values_are_rows_or_none(rows: list[Any], default: bool, folder: Pat
 @given(first=st.text(max_size=70), second=st.text(max_size=70))
 def test_names_of_files_are_plain_and_apart(first: str, second: str) -> None:
     """Every id has a name that all systems take; two that are one to some file system are two forms of one text."""
-    ids = []
+    ids = list[str]()
     for text in (first, second):
         try:
             ids.append(custom_id(text))
@@ -126,14 +127,14 @@ def forms(content: bytes, folder: Path) -> list[Any]:
     return [path, str(path), content, text, f"data:image/png;base64,{text}"]
 
 
-SEEDS = st.builds(lambda seed, size: picture(seed, size=size), st.integers(0, 3), st.sampled_from([200, 5000]))
+SEEDS = st.builds(picture, st.integers(0, 3), size=st.sampled_from([200, 5000]))
 PROMPTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
-PLAIN = st.recursive(
+PLAIN: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | PROMPTS | SEEDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PROMPTS | st.just("$file"), inner, max_size=3),
     max_leaves=6,
 )
-IMAGE = st.fixed_dictionaries(
+IMAGE: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"prompt": PROMPTS},
     optional={
         "n": st.integers(1, 9) | st.sampled_from(["2", "3"]),
@@ -144,22 +145,27 @@ IMAGE = st.fixed_dictionaries(
         "extra": st.dictionaries(PROMPTS.map(lambda name: f"${name}") | PROMPTS, PLAIN, max_size=2),
     },
 )
-OMNI = st.fixed_dictionaries(
+OMNI: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {"prompt": PROMPTS.map(lambda text: text.replace("<<<", ""))},
     optional={
         "image_list": st.lists(st.fixed_dictionaries({"image": SEEDS | st.just("https://e.com/a.png")}), max_size=3),
         "element_list": st.lists(st.fixed_dictionaries({"element_id": st.integers(1, 2**63 - 1)}), max_size=2),
     },
 )
-BODIES = st.tuples(st.just("images.generate"), IMAGE) | st.tuples(st.just("images.omni"), OMNI)
+BODIES: st.SearchStrategy[tuple[str, Any]] = st.tuples(st.just("images.generate"), IMAGE) | st.tuples(
+    st.just("images.omni"), OMNI
+)
 
 
 def shaped(value: Any, draw: Any, folder: Path) -> Any:
     """A body with each picture in it given in one way or another."""
-    if isinstance(value, Mapping):
-        return {name: each if name == "extra" else shaped(each, draw, folder) for name, each in value.items()}
-    if isinstance(value, list):
-        return [shaped(each, draw, folder) for each in value]
+    match value:
+        case {**parts}:
+            return {name: each if name == "extra" else shaped(each, draw, folder) for name, each in parts.items()}
+        case [*items]:
+            return [shaped(each, draw, folder) for each in items]
+        case _:
+            pass
     return draw(st.sampled_from(forms(value, folder))) if isinstance(value, bytes) else value
 
 
@@ -171,7 +177,7 @@ def test_what_is_sent_is_what_was_given(data: st.DataObject, bodies: list[tuple[
         {"custom_id": str(number), "endpoint": endpoint, "body": shaped(body, data.draw, folder)}
         for number, (endpoint, body) in enumerate(bodies)
     ]
-    direct = []
+    direct = list[list[Any]]()
     for endpoint, body in bodies:
         try:
             direct.append([endpoint, sent(ROWS[endpoint].request(**body))])
