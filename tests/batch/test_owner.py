@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
@@ -359,6 +360,72 @@ async def test_opening_that_is_given_up_leaves_the_file_free(tmp_path: Path) -> 
 
     async with await opened(tmp_path / "jobs.db") as journal:
         await led(journal, 1, State.PLANNED)
+
+
+async def test_closing_that_is_given_up_goes_on(tmp_path: Path) -> None:
+    """What waits is written all the same, and the file is free then."""
+    journal = await opened(tmp_path / "jobs.db")
+    batch = await entered(journal)
+    planning = asyncio.create_task(journal.plan(batch, many(3)))
+    await asyncio.sleep(0)
+
+    closing = asyncio.create_task(journal.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    added = await planning
+    await journal.close()
+
+    assert 3 == added.new
+    async with await opened(tmp_path / "jobs.db") as again:
+        assert 3 == len(await again.next(batch, "image", 10))
+
+
+def test_a_journal_whose_loop_has_ended_lets_go_of_its_file(tmp_path: Path) -> None:
+    """Left open by a program that goes on, it is closed as soon as there is nobody to be told."""
+    go_on = threading.Event()
+
+    async def main() -> None:
+        journal = await opened(tmp_path / "jobs.db")
+        asking = asyncio.create_task(journal.read(lambda _: go_on.wait(10)))
+        await asyncio.sleep(0)
+        asking.cancel()
+
+    asyncio.run(main())
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "kling_async-journal":
+            thread.join(10)
+
+    async def again() -> int:
+        async with await opened(tmp_path / "jobs.db") as journal:
+            return (await entered(journal)).id
+
+    assert 1 == asyncio.run(again())
+
+
+async def test_readers_and_the_owner_never_wait_for_each_other(tmp_path: Path) -> None:
+    """However much is written and read at once, nobody is told that the file is locked, and all is seen in order."""
+    async with await opened(tmp_path / "jobs.db") as journal:
+        batch = await entered(journal)
+        await journal.plan(batch, many(300))
+        stop = threading.Event()
+
+        def look() -> list[int]:
+            seen: list[int] = []
+            while not stop.is_set():
+                with Reader.open(tmp_path / "jobs.db") as reader:
+                    seen.append(sum(count.tasks for count in reader.counts(batch) if count.state != State.PLANNED))
+            return seen
+
+        looking = [asyncio.create_task(asyncio.to_thread(look)) for _ in range(2)]
+        for start in range(1, 301, 10):
+            await asyncio.gather(*(journal.step(seq, Cause.SLOT_GRANTED) for seq in range(start, start + 10)))
+        stop.set()
+        both = await asyncio.gather(*looking)
+
+    assert all(seen == sorted(seen) and seen for seen in both)
 
 
 async def test_odd_names_are_names(tmp_path: Path) -> None:
