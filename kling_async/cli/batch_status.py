@@ -37,12 +37,12 @@ _EVERY: Final = 1.0
 _UNDER_WAY: Final = (State.SUBMITTING, State.UNKNOWN, State.SUBMITTED)
 
 WHAT_TO_DO: Final = {
-    State.HELD: "held: no task of theirs can be found, and they are not sent again without being told to",
-    State.LOST: "lost: they were made, and the vendor knows no longer of them",
+    State.HELD: "held: the answer was lost, no task can be found, and nothing is sent again before you say so",
+    State.LOST: "lost: the vendor made it and knows no longer of it",
 }
 _CHOICES: Final = {
     State.HELD: "--look asks the vendor for it once more, --send makes it anew, --give-up leaves it",
-    State.LOST: "--look asks the vendor for it once more; kling batch retry --lost makes it anew, and is paid again",
+    State.LOST: "--look asks the vendor for it once more; kling batch retry --lost makes it anew, which costs again",
 }
 
 
@@ -56,6 +56,8 @@ class Look:
     owner: int | None
     """The process that runs it, if one does."""
     reader: Reader
+    named: Sequence[str]
+    """The option that names it, where the journal holds several."""
 
     def care(self, state: State) -> Iterator[TaskRow]:
         """Tasks that need a person, read as they are asked for."""
@@ -109,9 +111,10 @@ class Watch:
     def look(self) -> list[Look]:
         """How the batches stand now."""
         rows = self.reader.batches()
-        return [self._look(row) for row in (rows if self.name is None else [one(rows, self.name)])]
+        wanted = rows if self.name is None else [one(rows, self.name)]
+        return [self._look(row, ("--name", row.name) if len(rows) > 1 else ()) for row in wanted]
 
-    def _look(self, row: BatchRow) -> Look:
+    def _look(self, row: BatchRow, named: Sequence[str]) -> Look:
         now, tally = self.now(), self._tallies.setdefault(row.id, Tally())
         before = {name: _ended(pool) for name, pool in tally.pools.items()}
         tally.load(self.reader.counts(row), ())
@@ -128,6 +131,7 @@ class Watch:
             summary=Summary(name=row.name, pools=pools),
             owner=self.reader.owner(),
             reader=self.reader,
+            named=named,
         )
 
     def _pool(self, pool: PoolTally, now: float) -> PoolSummary:
@@ -165,7 +169,8 @@ def _show(shell: Shell, looks: Sequence[Look]) -> None:
         for each in looks:
             shell.object(_as_json(each))
     elif looks:
-        shell.show(Group(*_parts(looks)))
+        for part in _parts(looks):
+            shell.show(part)
     else:
         shell.note("the journal holds no batch yet")
 
@@ -183,8 +188,9 @@ def _running(look: Look) -> str:
     if look.owner is not None:
         return f"Process {look.owner} runs it."
     if not look.unended:
-        return "All have ended."
-    return f"Nobody runs it. {count(look.unended, 'task')} left; go on with: {command('resume', look.journal)}"
+        return "Nothing is left to run."
+    again = command("resume", look.journal, *look.named)
+    return f"Nobody runs it. {count(look.unended, 'task')} left; go on with: {again}"
 
 
 def _care(look: Look) -> Iterator[RenderableType]:
@@ -197,7 +203,9 @@ def _care(look: Look) -> Iterator[RenderableType]:
         for row in rows:
             said = f": {one_line(row.error.message)}" if row.error else ""
             yield Text(plain(f"{one_line(row.custom_id)}{said}"))
-            yield Text(plain(f"  {command('resolve', look.journal, row.custom_id, '--look')}"), style="bold cyan")
+            yield Text(
+                plain(f"  {command('resolve', look.journal, row.custom_id, '--look', *look.named)}"), style="bold cyan"
+            )
         if look.summary[state.value] > len(rows):
             yield Text(f"and {look.summary[state.value] - len(rows):,} more", style="dim")
         yield Text(_CHOICES[state], style="dim")

@@ -46,8 +46,8 @@ class Shell:
         self.out.file.flush()  # a full disk is to be noticed here, not when the interpreter ends
 
     def show(self, what: RenderableType) -> None:
-        """A table of the result."""
-        self.out.print(what)
+        """A table of the result, or a text, which is never wrapped."""
+        self.out.print(what, soft_wrap=isinstance(what, Text))
         self.out.file.flush()
 
     def script(self, text: str) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from kling_async import Batch, KlingClient, Retry
+from kling_async import Batch, KlingClient, Limits, Polling, Retry
 from kling_async.batch.journal import Reader
 from kling_async.cli.failures import Exit
 from kling_async.emulator import Emulator
-from kling_async.emulator.faults import Refuse, RepeatedIds
+from kling_async.emulator.faults import Hide, Refuse, RepeatedIds
 from tests.cli.running import Ran, Run
 from tests.support.batches import ended, made, names, pictures
 
@@ -101,6 +101,29 @@ async def test_status_lists_what_needs_a_person(held: Path, run: Run) -> None:
     assert [("p0", "held"), ("p1", "held"), ("p2", "held")] == [
         (each["custom_id"], each["state"]) for each in written.objects[0]["needs_a_person"]
     ]
+
+
+async def test_a_lost_task_is_looked_for(against: Emulator, run: Run, journal: Path, tmp_path: Path) -> None:
+    """Status tells how; where it shows up again the next run fetches what it made."""
+    async with (
+        against.client(polling=Polling(patience=0.1), limits=Limits(image=1)) as kling,
+        Batch(kling, "jobs", journal=journal, output=tmp_path / "out", losing=0.05) as batch,
+    ):
+        await batch.add(pictures(1))
+        against.add(Hide(10_000))
+        assert ["lost"] == [item.state async for item in batch.run()]
+    against.clear_faults()
+
+    status = await run("batch", "status", journal)
+    looked = await run("batch", "resolve", journal, "p0", "--look")
+    resumed = await run("batch", "resume", journal)
+
+    assert "1 lost: the vendor made it and knows no longer of it" in status.out
+    assert f"  kling batch resolve {journal} p0 --look" in status.out
+    assert (0, "p0: submitted\n") == (looked.code, looked.out)
+    assert 0 == resumed.code
+    assert ["p0-0.png"] == names(tmp_path / "out")
+    assert [1] == made(against)
 
 
 async def test_a_run_with_held_tasks_says_so(held: Path, run: Run) -> None:
@@ -208,6 +231,7 @@ async def test_a_journal_of_several_batches_asks_which(mixed: Path, kling: Kling
     status = await run("batch", "status", mixed, "--json")
     named = await run("batch", "resume", mixed, "--name", "others")
 
+    assert f"kling batch resume {mixed} --name jobs" in (await run("batch", "status", mixed)).out
     assert Exit.USAGE == asked.code
     assert "must be one of the journal's batches: jobs, others" in asked.words
     assert ["jobs", "others"] == [each["name"] for each in status.objects]
