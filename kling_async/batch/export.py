@@ -128,6 +128,9 @@ def _apart(journal: Path, results: Path, errors: Path | None) -> None:
     for field, path in (("results", results), ("errors", errors)):
         if path is not None and (other := taken.setdefault(path.resolve(), field)) != field:
             raise InvalidRequest(field, f"must be a file of its own, this is {other}", str(path))
+        if path is not None and path.is_dir():
+            # Found out when it is replaced, it would be too late for the other one.
+            raise InvalidRequest(field, "must be a file that can be written (Is a directory)", str(path))
 
 
 @contextmanager

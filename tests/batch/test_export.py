@@ -16,8 +16,8 @@ from kling_async.batch.export import export, write
 from kling_async.batch.items import ItemError
 from kling_async.batch.journal import Journal, Reader
 from kling_async.batch.queries import BatchRow
-from kling_async.batch.states import Cause
-from tests.batch.paper import NOW, entered, files, led, many, opened
+from kling_async.batch.states import Cause, State
+from tests.batch.paper import NOW, entered, files, many, opened
 
 ANSWER = {"task_id": "t1", "task_status": "succeed", "task_info": {"note": "caf\u00e9\u2028"}}
 
@@ -36,10 +36,9 @@ async def ended(journal: Journal, folder: Path) -> BatchRow:
     refusal = ItemError(type="ContentRefused", message="no", code=1301, request_id="r-1")
     await journal.step(3, Cause.SLOT_GRANTED, attempts=True, first_sent_ms=NOW)
     await journal.step(3, Cause.REFUSED, error=refusal)
-    for cause in (Cause.SLOT_GRANTED, Cause.DOUBT, Cause.HELD):
-        await journal.step(
-            5, cause, **({"attempts": True, "first_sent_ms": NOW} if cause is Cause.SLOT_GRANTED else {})
-        )
+    await journal.step(5, Cause.SLOT_GRANTED, attempts=True, first_sent_ms=NOW)
+    for cause in (Cause.DOUBT, Cause.HELD):
+        await journal.step(5, cause)
     await journal.step(6, Cause.SUCCEED, answer="{}", artifacts=files(1))
     await journal.expired(6, 0, error=ItemError(type="ExpiredResult", message="it is gone"))
     return batch
@@ -175,7 +174,7 @@ async def test_only_the_newest_generation_counts(tmp_path: Path) -> None:
     """What is made anew has not ended, and its failure is no result any more."""
     journal = await opened(tmp_path / "jobs.db")
     batch = await ended(journal, tmp_path)
-    await journal.retry(batch, ["failed"])  # type: ignore[list-item] # a state is its word
+    await journal.retry(batch, [State.FAILED])
 
     await export(journal, batch, tmp_path / "results.jsonl")
 
@@ -190,6 +189,8 @@ async def test_only_the_newest_generation_counts(tmp_path: Path) -> None:
         ("jobs.db", None, "results: must be a file of its own, this is the journal"),
         ("folder", None, "results: must be a file that can be written (Is a directory)"),
         ("good.jsonl", "taken/errors.jsonl", "errors: must be a file that can be written"),
+        ("good.jsonl", "folder", "errors: must be a file that can be written (Is a directory)"),
+        ("folder", "good.jsonl", "results: must be a file that can be written (Is a directory)"),
     ],
 )
 async def test_where_nothing_can_be_written_nothing_is(
