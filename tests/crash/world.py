@@ -63,7 +63,7 @@ class World:
 
     def order(self, **more: Any) -> Order:
         """An order for a process that works here."""
-        return Order(folder=str(self.folder), url=self.emulator.url, **{"settle": self.settle, **more})
+        return attrs.evolve(Order(folder=str(self.folder), url=self.emulator.url, settle=self.settle), **more)
 
     def states(self) -> dict[str, str]:
         """How the newest generation of each task stands."""
