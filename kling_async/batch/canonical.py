@@ -19,7 +19,7 @@ from ..api import FieldInfo, info
 from ..api.fields import Checked
 from ..errors import InvalidRequest
 from ..media.inputs import Embedded, MediaInput
-from ..protocol.codec import dump
+from ..protocol.codec import dump, encodable
 
 Tree: TypeAlias = dict[str, Any]
 """What JSON can write."""
@@ -35,11 +35,22 @@ _DEEPEST: Final = 64
 _EXTRA: Final = "extra"
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
+_in_ascii: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def written(tree: Tree) -> str:
-    """The one text of a tree; of the standard library, so that what else is installed does not change it."""
-    return _encode(tree)
+    """
+    The one text of a tree; of the standard library, so that what else is installed does not change it.
+
+    Raises `InvalidRequest` for numbers that cannot be written.
+    """
+    try:
+        text = _encode(tree)
+    except ValueError as error:  # only `extra` may hold any number
+        trouble = str(error).partition(";")[0]
+    else:
+        return text if text.isascii() or encodable(text) else _in_ascii(tree)  # names of files that are no text
+    raise InvalidRequest(_EXTRA, f"must be made of what JSON can write ({trouble})")
 
 
 def content_hash(endpoint: str, tree: Tree, text: str) -> str:

@@ -182,8 +182,17 @@ def _tried(wrong: list[InvalidRequest], work: Callable[..., T], *given: object) 
 
 def row_error(where: str, given: Mapping[Any, object] | None, error: InvalidRequest) -> RowError:
     """What is wrong with a row; of large values only the few words that a message has for them."""
-    id_ = None if given is None else given.get("custom_id")
+    id_ = None if given is None else _told(given.get("custom_id"))
     value = error.value
     long = is_large(value) or len(value if isinstance(value, str) else shown(value, _SHORT)) > _SHORT
-    short = shown(value) if long else value
-    return RowError(where, id_ if isinstance(id_, str) else None, error.field or "row", error.rule or str(error), short)
+    return RowError(where, id_, error.field or "row", error.rule or str(error), shown(value) if long else value)
+
+
+def _told(id_: object) -> str | None:
+    """An id, whether it may be one or not, as far as it is worth telling."""
+    if isinstance(id_, str):
+        return id_ if len(id_) <= _SHORT else shown(id_)
+    try:
+        return custom_id(id_)
+    except InvalidRequest:
+        return None

@@ -250,3 +250,16 @@ async def test_a_disk_that_takes_no_files_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match=r"jobs\.db\.inputs takes no pictures and sounds.*nothing was planned"):
         await planned(tmp_path, image=picture(size=LARGE))
+
+
+async def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:
+    """A file whose name is in no encoding is a file all the same."""
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+    try:
+        path.write_bytes(picture())
+    except OSError:
+        pytest.skip("this file system has no such names")
+
+    made = await planned(tmp_path, image=path)
+
+    assert base64.b64encode(picture()).decode() == sent(inputs(tmp_path).request_of(made))["image"]

@@ -175,6 +175,33 @@ async def test_mistakes_cost_no_memory(tmp_path: Path) -> None:
     assert len(str(error.value)) < 300
 
 
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, float("nan"), float("inf"), object(), {1: 2}, {"a": {None: 1}}],
+    ids=["long", "nan", "inf", "object", "key", "none"],
+)
+async def test_values_that_nothing_can_write_are_refused(value: object, tmp_path: Path) -> None:
+    """What a program puts into a row is refused where no JSON can hold it, before anything is taken."""
+    row = {**json.loads(line(7)), "body": {"prompt": "x", "extra": {"a": value}}}
+
+    (error,) = await refused([row], tmp_path)
+
+    assert ("row 1", "7", "must be made of what JSON can write") == (*error[:2], error.rule[:35])
+    assert error.field in ("extra", "extra.a")
+
+
+async def test_a_row_without_end_is_refused(tmp_path: Path) -> None:
+    """What contains itself cannot be written."""
+    endless: dict[str, Any] = {"prompt": "x"}
+    endless["extra"] = endless
+    rows = [{"custom_id": "a", "endpoint": "images.generate", **shape} for shape in ({"body": endless}, endless)]
+
+    errors = await refused([{**rows[0], "custom_id": "b"}, rows[1]], tmp_path)
+
+    assert ["row 1", "row 2"] == [error.where for error in errors]
+    assert all("nested so deeply" in error.rule for error in errors)
+
+
 async def test_an_id_is_there_once(tmp_path: Path) -> None:
     """Both lines are named, also where one of them is refused for something else."""
     manifest = written(tmp_path, line("a"), line("b"), line("a"), line("b", n=99), line("a"))
