@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from ..errors import InvalidRequest
 from . import batch_care, batch_plan, batch_status
 from .batch_files import Places, name_of
-from .batch_offline import chosen, output, rows
+from .batch_offline import brought_up, one, output
 from .batch_options import Endpoint, JournalPath, Manifest, Manner, Name, existing
 from .batch_run import Job
 from .batch_run import run as run_batch
@@ -72,7 +72,7 @@ async def run(
         if connection.emulator:
             batch_care.begin_anew(places.journal, given=journal is not None)
         called = name or name_of(manifest)
-        row = next((row for row in rows(places.journal) if row.name == called), None)
+        row = next((row for row in await brought_up(places.journal) if row.name == called), None)
         job = Job(
             name=called,
             named=("--name", name) if name else (),
@@ -94,7 +94,7 @@ async def resume(journal: JournalPath, *, name: Name = None, manner: How = None,
         if connection.emulator:
             raise InvalidRequest("emulator", "ends with its command, so that no later one can go on; use --base-url")
         places = existing(journal)
-        row = chosen(journal, name)
+        row = one(await brought_up(journal), name)
         named = ("--name", name) if name else ()
         job = Job(name=row.name, named=named, places=places, manner=manner, remembered=output(row))
         await run_batch(job, attempt)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
 from ..batch.batch import Batch
-from ..batch.journal import Reader
+from ..batch.journal import Journal, Reader
 from ..batch.queries import BatchRow
 from ..client import KlingClient
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, JournalError
 from ..options import Limits, Polling
 
 _NO_KEY: Final = "no-key-since-nothing-is-sent"
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def rows(journal: Path) -> list[BatchRow]:
@@ -23,6 +28,15 @@ def rows(journal: Path) -> list[BatchRow]:
         return []
     with Reader.open(journal) as reader:
         return reader.batches()
+
+
+async def brought_up(journal: Path) -> list[BatchRow]:
+    """The same for whoever is to be the owner, by whom a journal of an older version is made one of this."""
+    try:
+        return rows(journal)
+    except JournalError:  # whatever else it may be is told when it is opened
+        async with await Journal.open(journal, now_ms=_now_ms):
+            return rows(journal)
 
 
 def chosen(journal: Path, name: str | None) -> BatchRow:

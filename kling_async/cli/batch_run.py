@@ -96,7 +96,7 @@ async def _run(job: Job, batch: Batch, attempt: Attempt, interrupts: Interrupts)
         with checking(shell, job.manifest):
             rows = await batch.add(job.manifest, endpoint=job.endpoint)
         shell.note(batch_words.added(rows, str(job.manifest)))
-    tell(attempt, job, await batch.plan())
+    _tell(attempt, job, await batch.plan())
     trouble: KlingError | None = None
     commands = Commands(resume=_again(job, attempt), status=command("status", job.places.journal))
     with view(shell, commands, lines=job.manner.plain) as shown:
@@ -134,7 +134,7 @@ async def _watched(batch: Batch, shown: View, interrupts: Interrupts) -> None:
         await asyncio.gather(ticking, return_exceptions=True)  # an output that fails is met by the next item as well
 
 
-def tell(attempt: Attempt, job: Job, plan: Plan) -> None:
+def _tell(attempt: Attempt, job: Job, plan: Plan) -> None:
     """What it will cost, before anything is sent."""
     if attempt.shell.json:
         attempt.shell.object({"event": "plan", **batch_words.plan_as_json(plan)})
@@ -145,7 +145,7 @@ def tell(attempt: Attempt, job: Job, plan: Plan) -> None:
 
 
 def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError | None) -> Exit:
-    shell, again = attempt.shell, _again(job, attempt)
+    shell, again = attempt.shell, _again(job, attempt, larger=summary.stopped == "budget")
     left = sum(pool.total - pool.ended for pool in summary.pools.values())
     code = explain(trouble).exit if trouble is not None else outcome(summary)
     if shell.json:
@@ -164,9 +164,11 @@ def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError 
             f"{amiss(summary)}, which a person decides about. See them with:", command("status", job.places.journal)
         )
     if left and again is not None:
-        budget = "The budget is reached. " if summary.stopped == "budget" else ""
-        larger = ", and a larger --max-units" if budget else ""
-        shell.command(f"{budget}{batch_words.count(left, 'task')} left; go on with{larger}:", again)
+        tasks = batch_words.count(left, "task")
+        if summary.stopped == "budget":
+            shell.command(f"The budget is reached and {tasks} left. Go on with a larger one, N:", again)
+        else:
+            shell.command(f"{tasks} left. Go on with:", again)
     elif summary["failed"] and again is not None:
         retry = command("retry", job.places.journal, "--failed")
         shell.command("Failed tasks cost nothing. Make them again with:", retry)
@@ -190,10 +192,12 @@ def outcome(summary: Summary) -> Exit:
     return Exit.FAILED if summary["failed"] or summary["refused"] else Exit.OK
 
 
-def _again(job: Job, attempt: Attempt) -> str | None:
+def _again(job: Job, attempt: Attempt, *, larger: bool = False) -> str | None:
+    """The command that goes on; *larger*: with a budget that is to be filled in."""
     if job.ephemeral:
         return None
-    return command("resume", job.places.journal, *job.named, *job.manner.typed(), connection=attempt.connection)
+    manner = attrs.evolve(job.manner, max_units="N") if larger else job.manner
+    return command("resume", job.places.journal, *job.named, *manner.typed(), connection=attempt.connection)
 
 
 def _left(job: Job, attempt: Attempt) -> Exit:

@@ -190,7 +190,7 @@ def _running(look: Look) -> str:
     if not look.unended:
         return "Nothing is left to run."
     again = command("resume", look.journal, *look.named)
-    return f"Nobody runs it. {count(look.unended, 'task')} left; go on with: {again}"
+    return f"Nobody runs it. {count(look.unended, 'task')} left. Go on with: {again}"
 
 
 def _care(look: Look) -> Iterator[RenderableType]:

@@ -278,7 +278,8 @@ async def test_a_budget_ends_a_run_before_it_is_passed(against: Emulator, run: R
     second = await run("batch", "resume", tmp_path / "prompts.journal.db", "--max-units", "40")
 
     assert (Exit.ERROR, Exit.OK) == (first.code, second.code)
-    assert "The budget is reached. 2 tasks left; go on with, and a larger --max-units:" in first.err
+    assert "The budget is reached and 2 tasks left. Go on with a larger one, N:" in first.err
+    assert f"  kling batch resume {tmp_path / 'prompts.journal.db'} --max-units N\n" in first.err
     assert [1] * 5 == made(against)
 
 
@@ -292,6 +293,17 @@ async def test_an_emulator_of_its_own_begins_anew(run: Run, tmp_path: Path) -> N
     assert 2 == len(lines(tmp_path / "prompts.emulator.results.jsonl"))
     assert all("prompts" == name.partition(".")[0] for name in names(tmp_path))
     assert not (tmp_path / "prompts.journal.db").exists()
+
+
+async def test_a_journal_that_was_hardly_begun_is_taken_up(against: Emulator, run: Run, tmp_path: Path) -> None:
+    """As a process leaves it that is killed at once, or an older version did: it is brought up."""
+    manifest = prompts(tmp_path, pictures(1))
+    (tmp_path / "prompts.journal.db").touch()
+
+    ran = await run("batch", "run", manifest)
+
+    assert 0 == ran.code
+    assert [1] == made(against)
 
 
 async def test_files_go_where_they_went(against: Emulator, run: Run, tmp_path: Path) -> None:

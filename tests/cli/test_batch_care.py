@@ -75,7 +75,7 @@ async def test_status_tells_how_it_stands(mixed: Path, run: Run, monkeypatch: py
     told = pool(written)
     assert (0, 0, "") == (shown.code, written.code, written.err)
     assert "3 of 5" in shown.out
-    assert f"Nobody runs it. 2 tasks left; go on with: kling batch resume {mixed}" in " ".join(shown.out.split())
+    assert f"Nobody runs it. 2 tasks left. Go on with: kling batch resume {mixed}" in " ".join(shown.out.split())
     assert (2, 1, 1, 1) == (told["planned"], told["done"], told["failed"], told["refused"])
     assert before == mixed.read_bytes()
 

@@ -61,7 +61,7 @@ async def test_the_first_one_finishes_what_is_paid(
     assert (Exit.INTERRUPTED, Exit.OK) == (process.returncode, resumed.returncode)
     assert "are finished first. Ctrl-C again leaves at once" in err
     assert f"Go on later with: kling batch resume {tmp_path / 'prompts.journal.db'} --slots image=3" in err
-    assert f"{7 - paid} tasks left; go on with:" in err
+    assert f"{7 - paid} tasks left. Go on with:" in err
     assert str(tmp_path / "prompts.results.jsonl") in out
     assert "Traceback" not in err
     assert 3 <= paid <= 6

@@ -36,7 +36,7 @@ async def test_an_empty_account_ends_a_run_after_what_is_paid(against: Emulator,
 
     assert (Exit.ERROR, Exit.ERROR) == (shown.code, written.code)
     assert "The account cannot pay for this" in shown.err
-    assert "2 tasks left; go on with:" in shown.err
+    assert "2 tasks left. Go on with:" in shown.err
     assert f"{tmp_path / 'prompts.results.jsonl'}\n" == shown.out
     assert ["p0-0.png", "p1-0.png"] == names(tmp_path / "prompts-files")
     assert ("BalanceError", "summary") == (written.objects[-2]["error"]["type"], written.objects[-1]["event"])
@@ -54,7 +54,7 @@ async def test_a_directory_that_vanishes_loses_nothing(against: Emulator, run: R
 
     assert (Exit.ERROR, Exit.OK) == (first.code, second.code)
     assert "Not stored" in first.err
-    assert "1 task left; go on with:" in first.err
+    assert "1 task left. Go on with:" in first.err
     assert [1] == made(against)
 
 
