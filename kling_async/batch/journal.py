@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -29,6 +30,8 @@ from .store import OwnedFile, owner_pid, read_only, told
 from .writer import Change, Job, Question, Writer
 
 T = TypeVar("T")
+
+log: Final = logging.getLogger("kling_async.batch")
 
 _LAZY: Final = 1.0
 """Seconds within which a change that nobody waits for is on disk."""
@@ -78,6 +81,9 @@ class Journal:
         self._closed = True
         self._flush()
         await self._writer.close()
+        trouble, self._writer.trouble = self._writer.trouble, None
+        if trouble is not None:  # nobody is left to raise it to; it was something that is found out again
+            log.warning("%s was closed without something that was told by the way: %s", self.path, trouble)
 
     async def __aenter__(self) -> Self:
         return self

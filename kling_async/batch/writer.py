@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
@@ -21,8 +20,6 @@ from ..errors import JournalError, KlingError
 from ..media.durable import Point
 from .changes import Transaction
 from .store import primary, told
-
-log: Final = logging.getLogger("kling_async.batch")
 
 _TOGETHER: Final = 1000
 """Changes of one commit at most."""
@@ -117,7 +114,10 @@ class Writer:
         ended: BaseException | None = None
         try:
             while (jobs := self._waiting()) is not None:
-                self._do(connection, jobs)
+                try:
+                    self._do(connection, jobs)
+                except BaseException as error:  # noqa: BLE001 - raised to those who were not answered
+                    self._answer(_failed(jobs, error))
             self._store.close(connection)
         except sqlite3.Error as error:
             ended = told(self._store.path, error)
@@ -258,5 +258,5 @@ def _alone(job: Job) -> bool:
     return isinstance(job, Change) and job.alone
 
 
-def _failed(jobs: list[Change], error: BaseException) -> list[Answer]:
+def _failed(jobs: Sequence[Job], error: BaseException) -> list[Answer]:
     return [(job.future, None, error) for job in jobs]

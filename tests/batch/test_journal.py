@@ -112,6 +112,16 @@ async def test_rows_that_changed_are_all_refused_and_none_is_taken(tmp_path: Pat
         assert await journal.newest(batch, "new") is None
 
 
+async def test_of_many_changed_rows_the_first_are_listed_and_all_are_counted(tmp_path: Path) -> None:
+    """A list that fits into memory, however long the manifest."""
+    journal, batch = await begun(tmp_path / "jobs.db", 10_003)
+    async with journal:
+        with pytest.raises(ManifestError, match="10,003 rows cannot be sent") as raised:
+            await journal.plan(batch, many(10_003, body_sha256="6" * 64))
+
+    assert 10_000 == len(raised.value.errors)
+
+
 async def test_a_manifest_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     """Whatever reading the rows raises is raised, and none of them is there."""
     journal, batch = await begun(tmp_path / "jobs.db", 0)
@@ -655,6 +665,19 @@ async def test_a_failure_that_nobody_waited_for_is_raised_by_the_next_step(tmp_p
     assert State.SUBMITTING is again
 
 
+async def test_a_failure_that_nobody_waited_for_is_logged_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If no step comes any more to raise it."""
+    journal, _ = await begun(tmp_path / "jobs.db")
+
+    journal.later(1, Cause.DOUBT)
+    await journal.close()
+
+    (message,) = caplog.messages
+    assert message.endswith("by the way: doubt cannot happen to task 1, which is planned")
+
+
 @pytest.mark.parametrize("cause", sorted({each.cause for each in TRANSITIONS if each.durable}))
 async def test_what_must_be_on_disk_is_waited_for(tmp_path: Path, cause: Cause) -> None:
     """An intent or an id cannot be told by the way."""
@@ -709,6 +732,19 @@ async def test_a_point_that_raises_before_a_commit_undoes_it(tmp_path: Path) -> 
 
         assert State.PLANNED is (await one(journal, batch)).state
         assert State.SUBMITTING is await journal.step(1, Cause.SLOT_GRANTED)
+
+
+async def test_a_clock_that_fails_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """Whatever goes wrong in the thread that writes is told, and it goes on."""
+    times = iter([1, 2])
+    async with await opened(tmp_path / "jobs.db", now_ms=lambda: next(times, None) or 1 // 0) as journal:
+        batch = await entered(journal)
+        await journal.plan(batch, many(1))
+
+        with pytest.raises(ZeroDivisionError):
+            await journal.step(1, Cause.SLOT_GRANTED)
+
+        assert State.PLANNED is (await one(journal, batch)).state
 
 
 async def test_a_closed_journal_says_so(tmp_path: Path) -> None:

@@ -106,6 +106,16 @@ async def test_a_second_owner_is_told_who_the_first_one_is(tmp_path: Path) -> No
         assert asyncio.get_running_loop().time() - began < 2
 
 
+async def test_an_owner_that_has_not_said_who_it_is_is_an_owner(tmp_path: Path) -> None:
+    """Between taking the lock and writing its number there is a moment."""
+    lock = FileLock(tmp_path / "jobs.db.lock")
+
+    with lock, pytest.raises(JournalError, match=r"jobs\.db is in use by another process; wait for its end"):
+        await opened(tmp_path / "jobs.db")
+
+    assert not (tmp_path / "jobs.db").exists()
+
+
 async def test_a_second_owner_in_the_same_process_is_refused_too(tmp_path: Path) -> None:
     """Two batches of one program cannot write one file."""
     async with await opened(tmp_path / "jobs.db") as journal:
