@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, NamedTuple, cast
 
 import attrs
@@ -60,6 +61,7 @@ class Inputs:
 
     folder: Path
     now: Callable[[], float] = attrs.field(default=time.time, kw_only=True)
+    _lock: Lock = attrs.field(factory=Lock, init=False, repr=False)
     _made: bool = attrs.field(default=False, init=False, repr=False)
     _known: dict[tuple[Path, Mark], str] = attrs.field(factory=dict[tuple[Path, Mark], str], init=False, repr=False)
 
@@ -82,19 +84,15 @@ class Inputs:
             _check(look, Mark.of(look.path.stat()))
         return cast("Checked", request)
 
-    def restored(self, endpoint: str, body_json: str) -> dict[str, Any]:
-        """The arguments of a row's request class, as of `request_of`. Blocking."""
-        _row(endpoint)
-        return restored(json.loads(body_json), partial(self._found, []))
-
     def made(self) -> Path:
         """The folder, without what a process left in it that was killed. Raises `OSError`."""
-        if not self._made:
-            if not self.folder.exists():
-                made(self.folder).chmod(0o700)
-            for left in self.folder.glob(f"{_NEW}*"):
-                shutil.rmtree(left, ignore_errors=True)
-            self._made = True
+        with self._lock:  # manifests may be read beside each other
+            if not self._made:
+                if not self.folder.exists():
+                    made(self.folder).chmod(0o700)
+                for left in self.folder.glob(f"{_NEW}*"):
+                    shutil.rmtree(left, ignore_errors=True)
+                self._made = True
         return self.folder
 
     def _found(self, looks: list[_Look], field: str, file: Mapping[str, Any]) -> MediaInput:
