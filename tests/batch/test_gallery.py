@@ -90,6 +90,7 @@ async def test_a_page_shows_every_task_with_its_files(tmp_path: Path) -> None:
     assert all((tmp_path / str(source)).is_file() for source in sources)
     for words in ("A red fox", "A slow river", "Rain", "kling-v3", "1:1", "2 pictures", "2 units"):
         assert words in html.words
+    assert "example.com" not in str(html.elements) + html.words  # the vendor's links are as good as keys
 
 
 async def test_what_was_not_made_is_shown_with_its_reason(tmp_path: Path) -> None:
