@@ -27,7 +27,7 @@ class Order:
     hit: int = 1
     """How often it gets there before it does."""
     steps: tuple[tuple[str, ...], ...] = (("add",), ("run",))
-    """Calls of a batch: add (all manifests of the folder), run, resolve (custom_id, how), retry."""
+    """Calls of a batch: add (all manifests of the folder), run, resolve (custom_id, how), retry, hold."""
     settle: float = 1.0
     on_unknown: Literal["resend", "hold"] = "resend"
     clock: float = 0.0
@@ -35,6 +35,9 @@ class Order:
     timeout: float = 2.0
     room: int | None = None
     """Bytes for which there is still room on the disk once all is planned; no limit if None."""
+
+    at_rest: bool = False
+    """Whether all slots must be free in the end."""
 
     @property
     def journal(self) -> Path:

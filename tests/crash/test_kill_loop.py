@@ -67,7 +67,7 @@ async def life(lane: Lane, folder: Path, seed: int, until: float) -> tuple[int, 
 
 async def left_alone(it: World, lane: Lane) -> list[str]:
     """A process that nobody kills, at a vendor who is well."""
-    code = await lane.run(it.order())
+    code = await lane.run(it.order(at_rest=True))
     return [] if not code else [f"the last process ended with {code}"]
 
 

@@ -40,7 +40,7 @@ async def crashed(lanes: asyncio.Queue[Lane], folder: Path, point: str, hit: int
         async with world(folder, Hide(HIDDEN), settle=SETTLE) as it:
             it.plan(rows(TASKS), PIECES)
             codes = [await lane.run(it.order(point=point, hit=hit)) for _ in range(CRASHES)]
-            last = await lane.run(it.order())
+            last = await lane.run(it.order(at_rest=True))
             odd = [f"a process ended with {code}" for code in (*codes, last) if code not in (0, KILLED)]
             return Report(crashes=codes.count(KILLED), wrong=[*odd, *it.wrong()], log=it.order().log.read_text())
     finally:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
+from PIL import Image
 
 from kling_async.batch.journal import Reader
 from kling_async.batch.queries import TaskRow
@@ -24,7 +25,9 @@ from tests.support.studio import content, quick
 
 SPEED: Final = 300.0
 SLOTS: Final = {"image": 3, "video": 1}
-VIDEO_EVERY: Final = 5
+VIDEO_EVERY, FILE_EVERY = 5, 10
+PICTURE: Final = "first-frame.png"
+"""Beside the manifests."""
 _LEGAL: Final = {(each.source or "", each.target) for each in TRANSITIONS}
 
 
@@ -36,6 +39,8 @@ def rows(count: int, *, first: int = 0, bad: bool = False) -> list[dict[str, Any
 def _row(at: int, *, bad: bool) -> dict[str, Any]:
     word = {7: "forbidden ", 11: "risky "}.get(at % 16, "") if bad else ""
     body: dict[str, Any] = {"prompt": f"{word}lighthouse {at}"}
+    if at % FILE_EVERY == FILE_EVERY - 1:
+        return {"custom_id": f"row-{at}", "endpoint": "videos.image_to_video", "body": {**body, "image": PICTURE}}
     if at % VIDEO_EVERY == VIDEO_EVERY - 1:
         return {"custom_id": f"row-{at}", "endpoint": "videos.text_to_video", "body": body}
     return {"custom_id": f"row-{at}", "endpoint": "images.generate", "body": {**body, "n": 1 + at % 2}}
@@ -55,7 +60,8 @@ class World:
         """Write manifests: so many, of about the same length."""
         home = self.folder / "manifests"
         home.mkdir(exist_ok=True)
-        there = len(list(home.iterdir()))
+        Image.new("RGB", (400, 300), "teal").save(home / PICTURE)
+        there = len(list(home.glob("*.jsonl")))
         for piece in range(pieces):
             text = "".join(f"{json.dumps(line)}\n" for line in lines[piece::pieces])
             (home / f"{there + piece:03}.jsonl").write_text(text, encoding="utf-8")

@@ -60,6 +60,9 @@ async def carry_out(order: Order) -> None:
     ):
         for step in order.steps:
             await take(batch, order, step)
+        if order.at_rest:
+            used = {pool: slots.used for pool, slots in kling.slots.items() if slots.used}
+            assert not used, f"slots are taken, and nothing is under way: {used}"
 
 
 async def take(batch: Batch, order: Order, step: tuple[str, ...]) -> None:
