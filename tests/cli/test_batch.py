@@ -287,9 +287,10 @@ async def test_an_emulator_of_its_own_begins_anew(run: Run, tmp_path: Path) -> N
     """Nothing of it is taken for the real thing, and what the last one made is no part of the next."""
     manifest = prompts(tmp_path, pictures(2))
 
-    codes = [(await run("batch", "run", manifest, "--emulator")).code for _ in range(2)]
+    first, second = [await run("batch", "run", manifest, "--emulator") for _ in range(2)]
 
-    assert [0, 0] == codes
+    assert (0, 0) == (first.code, second.code)
+    assert "prompts.jsonl: 2 new tasks\n" in second.err
     assert 2 == len(lines(tmp_path / "prompts.emulator.results.jsonl"))
     assert all("prompts" == name.partition(".")[0] for name in names(tmp_path))
     assert not (tmp_path / "prompts.journal.db").exists()
