@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,16 @@ def test_what_need_not_be_durable_is_found_out_again_after_a_crash() -> None:
     assert all(
         each.target is each.source or (each.source, each.target) == (State.SUBMITTING, State.UNKNOWN) for each in lazy
     )
+
+
+def test_the_page_about_the_journal_has_the_table() -> None:
+    """Line by line, so that nobody reads of a transition that is not there."""
+    page = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if re.match(r"\| \d+ \|", line)]
+
+    expected = [
+        f"| {each.number} | {each.source or ''} | {each.cause} | {each.target} | {'yes' if each.durable else ''} | {each.rule} |"
+        for each in TRANSITIONS
+    ]
+
+    assert expected == lines
