@@ -50,5 +50,5 @@ class Places:
 
 
 def name_of(manifest: Path) -> str:
-    """What a batch is called whose manifest this is."""
-    return manifest.stem or manifest.name
+    """What a batch is called whose manifest this is: `prompts` for `prompts.jsonl.gz`."""
+    return Path(manifest.stem if manifest.suffix == ".gz" else manifest.name).stem

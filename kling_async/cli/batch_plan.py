@@ -85,6 +85,8 @@ def _show(shell: Shell, new: str, plan: Plan) -> None:
     shell.note(new)
     if plan.lines:
         shell.show(_table(plan))
+    if not all(line.learned for line in plan.lines):
+        shell.note("~ as such tasks usually take; none of them was timed yet")
     for pool, limit in plan.limits.items():
         if limit is None:
             shell.note(f"The time cannot be told without the slots for {pool} tasks, such as --slots {pool}=5")

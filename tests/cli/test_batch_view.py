@@ -14,6 +14,7 @@ from rich.console import Console
 
 from kling_async.batch.items import Item, ItemError, Plan, PlanLine, PoolSummary, Summary
 from kling_async.batch.states import State
+from kling_async.cli.batch_files import Places
 from kling_async.cli.batch_table import Standing
 from kling_async.cli.batch_view import EVERY, Commands, Lines, Objects, stopping, view
 from kling_async.cli.batch_words import amount, cost, span, standing
@@ -277,3 +278,31 @@ def test_the_cost_is_one_sentence(units: dict[Any, Decimal | None], seconds: flo
     )
 
     assert words == cost(Plan(lines=(line,), units=units, limits={}, seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("manifest", "journal"),
+    [
+        ("prompts.jsonl", "prompts.journal.db"),
+        ("prompts.jsonl.gz", "prompts.journal.db"),
+        ("v1.2.csv", "v1.2.journal.db"),
+        ("prompts", "prompts.journal.db"),
+    ],
+)
+def test_all_of_a_batch_lies_beside_its_manifest(manifest: str, journal: str) -> None:
+    """And is named after it."""
+    places = Places.of_manifest(Path("jobs", manifest))
+
+    stem = journal.removesuffix(".journal.db")
+    assert Path("jobs", journal) == places.journal
+    assert [Path("jobs", f"{stem}{end}") for end in (".results.jsonl", ".errors.jsonl", "-files")] == [
+        places.results,
+        places.errors,
+        places.output,
+    ]
+
+
+def test_a_journal_of_another_name_names_the_rest() -> None:
+    """Which lies beside it, and never on it."""
+    assert Path("x/jobs.results.jsonl") == Places(Path("x/jobs.db")).results
+    assert Path("x/jobs-files") == Places(Path("x/jobs")).output
