@@ -181,6 +181,37 @@ async def test_a_file_that_changed_is_not_sent(then: bytes | None, told: str, tm
     assert "put it back, or give its row another custom_id" in str(caught.value)
 
 
+async def test_a_file_that_changes_meanwhile_is_not_sent(tmp_path: Path) -> None:
+    """Neither while its row is checked nor while its request is made can another picture get in."""
+    path = tmp_path / "cat.png"
+    path.write_bytes(picture(1))
+    made = await planned(tmp_path, image=path)
+
+    def vet(_row: object, _request: object) -> None:
+        path.write_bytes(picture(2, size=300))
+
+    def now() -> float:  # asked for when the content has been read
+        path.write_bytes(picture(3, size=400))
+        return path.stat().st_mtime
+
+    (error,) = await refused([row(image=path)], tmp_path, vet=vet)
+    path.write_bytes(picture(1))
+    with pytest.raises(InvalidRequest) as caught:
+        Inputs(inputs(tmp_path).folder, now=now).request_of(made)
+
+    assert "must be left as it is while it is read (it had 200 bytes and has 300)" == error.rule
+    assert "must be left as it is while it is read (it had 200 bytes and has 400)" == caught.value.rule
+
+
+async def test_the_folder_stays_where_the_journal_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may go elsewhere after it has named its journal."""
+    monkeypatch.chdir(tmp_path)
+    ours = Inputs.of(Path("jobs.db"))
+    monkeypatch.chdir("/")
+
+    assert tmp_path / "jobs.db.inputs" == ours.folder
+
+
 async def test_what_is_kept_is_not_sent_if_it_changed(tmp_path: Path) -> None:
     """What lies beside the journal is looked at as any other file is."""
     made = await planned(tmp_path, image=picture(size=LARGE))

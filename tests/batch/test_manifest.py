@@ -248,7 +248,7 @@ async def test_lines_may_end_and_begin_as_people_have_them(tmp_path: Path) -> No
             "line 2: text: must be UTF-8, and byte 19 of the line",
         ),
         (
-            b"x" * (LONGEST + 1) + b"\n" + line("a").encode(),
+            b"x" * (LONGEST + 100) + b"\n" + line("a").encode(),
             "line 1: text: must have at most 67,108,864 bytes on a line",
         ),
     ],
