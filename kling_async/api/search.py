@@ -10,6 +10,7 @@ from ..errors import InvalidRequest
 from . import CALLS, ROWS, TaskRow
 
 _NEARLY: Final = 0.5  # of 1, by difflib's measure: "video.text-to-video" is meant, "cat" means nothing
+_ALIKE: Final = 0.8  # of paths, half of which is the same in all
 _LONGEST: Final = 100  # characters of a name; the measure takes the square of it
 _BY_PATH: Final[Mapping[str, TaskRow]] = {row.path: row for row in ROWS.values()}
 _ANSWERED: Final = "must be an endpoint that makes tasks; this one is answered at once"
@@ -22,7 +23,7 @@ def row_named(field: str, name: str, *, otherwise: str) -> TaskRow:
         return row
     if name in CALLS:
         raise InvalidRequest(field, _ANSWERED, name)
-    raise InvalidRequest(field, f"must be an endpoint{_near(name, ROWS, otherwise)}", name)
+    raise InvalidRequest(field, f"must be an endpoint{_near(name, ROWS, _NEARLY, otherwise)}", name)
 
 
 def row_at(field: str, path: str) -> TaskRow:
@@ -33,9 +34,9 @@ def row_at(field: str, path: str) -> TaskRow:
     if any(call.path == path for call in CALLS.values()):
         raise InvalidRequest(field, _ANSWERED, path)
     otherwise = ", such as /v1/images/generations"
-    raise InvalidRequest(field, f"must be the path of an endpoint{_near(path, _BY_PATH, otherwise)}", path)
+    raise InvalidRequest(field, f"must be the path of an endpoint{_near(path, _BY_PATH, _ALIKE, otherwise)}", path)
 
 
-def _near(name: str, names: Mapping[str, TaskRow], otherwise: str) -> str:
-    near = get_close_matches(name, names, n=2, cutoff=_NEARLY) if len(name) < _LONGEST else []
+def _near(name: str, names: Mapping[str, TaskRow], cutoff: float, otherwise: str) -> str:
+    near = get_close_matches(name, names, n=2, cutoff=cutoff) if len(name) < _LONGEST else []
     return f"; did you mean {' or '.join(near)}?" if near else otherwise

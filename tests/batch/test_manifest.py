@@ -82,8 +82,8 @@ async def test_a_number_as_id_is_its_digits(custom_id: object, tmp_path: Path) -
         (line("a\ud800"), "custom_id", "visible characters"),
         (line(" a"), "custom_id", "visible characters"),
         ('{"custom_id": "a", "body": {"prompt": "x"}}', "endpoint", "is required, such as images.generate"),
-        ('{"custom_id": "a", "url": "/v1/images/generate", "body": {}}', "url", "did you mean /v1/images/generations"),
-        ('{"custom_id": "a", "url": "/v1/chat", "body": {}}', "url", "must be the path of an endpoint"),
+        ('{"custom_id": "a", "url": "/v1/images/generate", "body": {}}', "url", "did you mean /v1/images/generations?"),
+        ('{"custom_id": "a", "url": "/v1/chat", "body": {}}', "url", "such as /v1/images/generations"),
         ('{"custom_id": "a", "url": 5, "body": {}}', "url", "must be a text"),
         ('{"custom_id": "a", "endpoint": "image.generate", "body": {}}', "endpoint", "did you mean images.generate"),
         ('{"custom_id": "a", "endpoint": "cat", "body": {}}', "endpoint", "that makes tasks, such as images.generate"),
@@ -206,14 +206,15 @@ async def test_an_id_is_there_once(tmp_path: Path) -> None:
     """Both lines are named, also where one of them is refused for something else."""
     manifest = written(tmp_path, line("a"), line("b"), line("a"), line("b", n=99), line("a"))
 
-    errors = await refused(manifest, tmp_path)
+    with pytest.raises(ManifestError, match="3 rows cannot be sent") as caught:
+        await rows_of(manifest, tmp_path)
 
     assert [
         ("line 3", "a", "custom_id", "must be unique, and is that of line 1"),
         ("line 4", "b", "n", "must be between 1 and 9"),
         ("line 4", "b", "custom_id", "must be unique, and is that of line 2"),
         ("line 5", "a", "custom_id", "must be unique, and is that of line 1"),
-    ] == [error[:4] for error in errors]
+    ] == [error[:4] for error in caught.value.errors]
 
 
 @pytest.mark.parametrize(("one", "other"), [("Fox", "fox"), ("caf\u00e9", "cafe\u0301")])
@@ -433,6 +434,21 @@ async def test_rows_that_arrive_are_checked_alike(tmp_path: Path) -> None:
     errors = await refused(rows(), tmp_path)
 
     assert [("row 3", "custom_id"), ("row 4", "row")] == [(error.where, error.field) for error in errors]
+
+
+async def test_large_rows_that_arrive_are_not_collected(tmp_path: Path) -> None:
+    """A row with a picture in it is dealt with before the next is asked for, so that few are in memory."""
+    kept = list[int]()
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for number in range(3):
+            row = json.loads(line(number))
+            yield {**row, "body": {**row["body"], "image": picture(number, size=20_000)}}
+            kept.append(sum(path.is_file() for path in tmp_path.rglob("*")))
+
+    await rows_of(rows(), tmp_path)
+
+    assert [1, 2, 3] == kept
 
 
 async def test_a_reader_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
