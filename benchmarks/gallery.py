@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
-import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,6 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from kling_async.cli.gallery import gallery
 from tests.support.chromium import launched
 from tests.support.specimens import journal_of, many
 
@@ -110,17 +108,18 @@ def without_scripts(browser: Browser, address: str) -> None:
         told("without scripts: after scrolling 30,000 pixels", f"{len(set(asked)):,}")
 
 
-async def made(tasks: int, folder: Path) -> Path:
-    """A journal with its files, and the page."""
+def made(tasks: int, folder: Path) -> Path:
+    """A journal with its files, and the page, by the command in a process of its own."""
     journal, page = folder / "jobs.db", folder / "page.html"
-    await journal_of(journal, folder / "out", list(many(tasks)))
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        assert await gallery(journal, output=page) == 0
-    seconds, after = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    told(f"page of {tasks:,} tasks, CPU", f"{seconds:.2f} s")
-    told("memory it added at its peak", f"{(after - before) / 1024:.0f} MiB")
-    told("its size", f"{page.stat().st_size / 2**20:.1f} MiB")
+    asyncio.run(journal_of(journal, folder / "out", list(many(tasks))))
+    code = "import sys; from kling_async.cli import main; sys.exit(main())"
+    process = subprocess.Popen([sys.executable, "-c", code, "gallery", journal, "-o", page, "--json"])
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    told(f"kling gallery of {tasks:,} tasks, CPU", f"{used.ru_utime + used.ru_stime:.2f} s")
+    told("its memory at its peak", f"{used.ru_maxrss / 1024:.0f} MiB")
+    told("size of the page", f"{page.stat().st_size / 2**20:.1f} MiB")
     return page
 
 
@@ -129,7 +128,7 @@ def main() -> None:
     tasks = int(sys.argv[1]) if len(sys.argv) > 1 else TASKS
     room = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a private directory is made inside
     with tempfile.TemporaryDirectory(dir=room) as folder:
-        page = asyncio.run(made(tasks, Path(folder)))
+        page = made(tasks, Path(folder))
         with sync_playwright() as playwright, launched(playwright) as browser:
             looked_at(browser, page.as_uri())
             without_scripts(browser, page.as_uri())

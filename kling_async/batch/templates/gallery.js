@@ -21,8 +21,15 @@ function asked() {
   return new URLSearchParams(given.filter(([, value]) => value));
 }
 
+let narrowed = false; // whether any card is hidden
 function apply() {
   const wanted = asked();
+  if (narrowed || wanted.size) choose(wanted);
+  else tell(cards.length, false);
+  narrowed = wanted.size > 0;
+}
+
+function choose(wanted) {
   const state = wanted.get("state"), kind = wanted.get("kind"), by = wanted.get("by");
   const words = fold(wanted.get("q") ?? "").split(/\s+/).filter(Boolean);
   let shown = 0, pictured = 0;
@@ -33,11 +40,15 @@ function apply() {
     pictured += fits && fact.pictured;
     if (cards[at].hidden === fits) cards[at].hidden = !fits;
   });
+  list.classList.toggle("bare", shown > 0 && !pictured);
+  tell(shown, wanted.size > 0);
+}
+
+function tell(shown, chosen) {
   const all = written.format(cards.length);
   count.textContent = shown === cards.length ? `${all} shown` : `${written.format(shown)} of ${all} shown`;
   none.hidden = shown > 0;
-  list.classList.toggle("bare", shown > 0 && !pictured);
-  form.querySelector("[type=reset]").hidden = !wanted.size;
+  form.querySelector("[type=reset]").hidden = !chosen;
 }
 
 function restore() {
@@ -124,3 +135,4 @@ viewer.addEventListener("close", () => {
 
 form.hidden = false;
 restore();
+(window.requestIdleCallback ?? setTimeout)(facts); // so that the first keystroke need not wait for them
