@@ -26,6 +26,13 @@ from tests.support.specimens import journal_of, many
 
 TASKS = 5_000
 
+COMMAND = """
+import re, sys, time
+from kling_async.cli import main
+code = main(sys.argv[1:])
+print(time.process_time(), re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+sys.exit(code)
+"""
 PAINTED = """() => performance.getEntriesByName('first-contentful-paint')[0].startTime"""
 LOADED = """() => {
     const [it] = performance.getEntriesByType('navigation');
@@ -112,13 +119,10 @@ def made(tasks: int, folder: Path) -> Path:
     """A journal with its files, and the page, by the command in a process of its own."""
     journal, page = folder / "jobs.db", folder / "page.html"
     asyncio.run(journal_of(journal, folder / "out", list(many(tasks))))
-    code = "import sys; from kling_async.cli import main; sys.exit(main())"
-    process = subprocess.Popen([sys.executable, "-c", code, "gallery", journal, "-o", page, "--json"])
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    told(f"kling gallery of {tasks:,} tasks, CPU", f"{used.ru_utime + used.ru_stime:.2f} s")
-    told("its memory at its peak", f"{used.ru_maxrss / 1024:.0f} MiB")
+    command = [sys.executable, "-c", COMMAND, "gallery", str(journal), "-o", str(page)]
+    seconds, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-2:]
+    told(f"kling gallery of {tasks:,} tasks, CPU", f"{float(seconds):.2f} s")
+    told("its memory at its peak", f"{int(peak) / 1024:.0f} MiB")
     told("size of the page", f"{page.stat().st_size / 2**20:.1f} MiB")
     return page
 
