@@ -277,13 +277,14 @@ async def test_packed_files_are_read(tmp_path: Path) -> None:
     assert ["a", "b"] == [row.custom_id for row in rows]
 
 
-async def test_a_file_that_breaks_off_is_refused(tmp_path: Path) -> None:
-    """What was read of a damaged file is not taken; the place is named."""
+@pytest.mark.parametrize("damage", [b"", bytes(2000)], ids=["cut", "overwritten"])
+async def test_a_file_that_is_damaged_is_refused(damage: bytes, tmp_path: Path) -> None:
+    """What was read of it is not taken; the place is named."""
     manifest = tmp_path / "prompts.jsonl.gz"
     lines = [line(os.urandom(20).hex()) for _ in range(1000)]
-    manifest.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000])
+    manifest.write_bytes(gzip.compress("\n".join(lines).encode())[:-2000] + damage)
 
-    (error,) = await refused(manifest, tmp_path)
+    *_, error = await refused(manifest, tmp_path)
 
     assert "cannot be read, nor what follows" in error.rule
     assert int(error.where.removeprefix("line ")) > 10
