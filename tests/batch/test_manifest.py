@@ -277,7 +277,7 @@ async def test_packed_files_are_read(tmp_path: Path) -> None:
     assert ["a", "b"] == [row.custom_id for row in rows]
 
 
-@pytest.mark.parametrize("damage", [b"", bytes(2000)], ids=["cut", "overwritten"])
+@pytest.mark.parametrize("damage", [b"", bytes(2000), b"\xff" * 2000], ids=["cut", "zeros", "ones"])
 async def test_a_file_that_is_damaged_is_refused(damage: bytes, tmp_path: Path) -> None:
     """What was read of it is not taken; the place is named."""
     manifest = tmp_path / "prompts.jsonl.gz"
