@@ -277,7 +277,7 @@ async def test_packed_files_are_read(tmp_path: Path) -> None:
     assert ["a", "b"] == [row.custom_id for row in rows]
 
 
-@pytest.mark.parametrize("damage", [b"", bytes(2000), b"\xff" * 2000], ids=["cut", "zeros", "ones"])
+@pytest.mark.parametrize("damage", [b"", bytes(2000)], ids=["cut", "overwritten"])
 async def test_a_file_that_is_damaged_is_refused(damage: bytes, tmp_path: Path) -> None:
     """What was read of it is not taken; the place is named."""
     manifest = tmp_path / "prompts.jsonl.gz"
@@ -297,6 +297,7 @@ async def test_a_file_that_is_damaged_is_refused(damage: bytes, tmp_path: Path) 
         (".", "must be a file that can be read (Is a directory)"),
         ("no\0name", "must be a file that can be read"),
         ("book.xlsx", "a workbook can be saved as CSV"),
+        ("odd.jsonl.gz", "must be a file that can be read (Error -3 while decompressing"),
         ("empty.jsonl", "must hold at least one row"),
         ("blank.csv", "must hold at least one row"),
     ],
@@ -305,6 +306,7 @@ async def test_what_is_no_manifest_is_refused(name: str, told: str, tmp_path: Pa
     """A path that leads to no rows is named, with what is wrong about it."""
     for there, content in (("empty.jsonl", "\n\n"), ("blank.csv", "custom_id,prompt\n"), ("book.xlsx", "")):
         (tmp_path / there).write_text(content)
+    (tmp_path / "odd.jsonl.gz").write_bytes(gzip.compress(b"")[:10] + b"\xff" * 50)
 
     with pytest.raises(InvalidRequest) as caught:
         await rows_of(tmp_path / name, tmp_path)
