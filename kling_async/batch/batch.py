@@ -93,7 +93,8 @@ class Batch:
         self._inside = kling.with_options(priority=priority, slot_timeout=None, retry=retry).inside
         self._name = _named("name", name)
         self._path = Path(journal)
-        self._output = None if output is None else Path(output)
+        # Absolute, because the journal keeps where files are, and may be looked at from elsewhere.
+        self._output = None if output is None else Path(output).absolute()
         self._max_units = max_units
         self._account = None if account is None else _named("account", account)
         self._losing = losing

@@ -30,8 +30,8 @@ def enter(it: Transaction, name: str, account: str, options: Mapping[str, Any]) 
     if entered.account != account:
         raise JournalError(
             f"batch {name!r} was begun with account {entered.account!r}, and this is {account!r}: its tasks cannot be "
-            f"asked for here. With keys of the same account, say account={entered.account!r} (--account in the command line); for another account, "
-            f"choose another name"
+            f"asked for here. With keys of the same account, say account={entered.account!r} (--account on the command "
+            f"line); for another account, choose another name"
         )
     return entered
 
