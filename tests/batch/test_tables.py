@@ -283,7 +283,7 @@ async def test_data_sets_are_rows(tmp_path: Path) -> None:
         (lambda: pl.Series([1]), "must be a data frame, or an iterable of rows; got 'Series'"),
         (lambda: pa.array([1]), "must be a data frame, or an iterable of rows; got 'Int64Array'"),
         (lambda: pd.DataFrame([[1, 2]], columns=["custom_id", "custom_id"]), "must have columns of different names"),
-        (lambda: pd.DataFrame([[1, 2]], columns=["custom_id", 5]), "row 1: row: must have texts as keys; got 5"),
+        (lambda: pd.DataFrame([[1, 2]], columns=["custom_id", 5]), "row 1 ('1'): row: must have texts as keys; got 5"),
     ],
     ids=["pandas", "polars", "pyarrow", "twice", "numbered"],
 )
