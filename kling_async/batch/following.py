@@ -277,7 +277,7 @@ class Follower:
                     Cause.FAIL,
                     error=ItemError(type=TaskFailed.__name__, message=failed.message or str(error)),
                     units=failed.units,
-                    answer=json.dumps(failed.raw, ensure_ascii=False),
+                    answer=json.dumps(failed.raw),
                 )
                 await self.run.over(self.row, State.FAILED)
                 return
@@ -311,7 +311,7 @@ class Follower:
             Artifact(idx=idx, kind=file.kind, url=file.url, expires_ms=ends(file, task))
             for idx, file in enumerate(task.result.files)
         )
-        answer = json.dumps(task.raw, ensure_ascii=False)
+        answer = json.dumps(task.raw)
         await self._step(Cause.SUCCEED, units=task.units, answer=answer, artifacts=artifacts)
         await self.run.succeeded(self.row, task)
 
