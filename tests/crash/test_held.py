@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kling_async.emulator.faults import Hide, RepeatedIds
+from kling_async.emulator.faults import Hide
 from tests.crash.lane import KILLED, Lane
 from tests.crash.world import rows, world
 
@@ -20,8 +20,7 @@ async def test_nothing_is_paid_twice_where_the_vendor_hides_tasks_for_longer_tha
         made = len(it.emulator.tasks)
         again = await lane.run(it.order(on_unknown="hold"))
         held = [custom_id for custom_id, state in it.states().items() if state == "held"]
-        it.emulator.clear_faults()
-        it.emulator.add(RepeatedIds())
+        it.well()
         looks = tuple(("resolve", custom_id, "look") for custom_id in held)
         last = await lane.run(it.order(on_unknown="hold", steps=(*looks, ("run",)), at_rest=True))
 

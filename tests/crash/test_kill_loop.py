@@ -19,6 +19,8 @@ from tests.crash.world import World, rows, world
 SECONDS = float(os.environ.get("KLING_KILL_LOOP_SECONDS", "60"))
 TASKS = 40
 LANES = 2
+KILLS = 20
+"""Of the processes of one batch, before it is left alone and another one begins."""
 HIDDEN, LATE, SETTLE = 0.2, 0.2, 1.5
 """What is carried out late shows later still, and within the settle window."""
 SOON, PATIENT = 0.15, 2.5
@@ -51,7 +53,7 @@ async def life(lane: Lane, folder: Path, seed: int, until: float) -> tuple[int, 
     folder.mkdir()
     async with world(folder, *worst_days(chance), settle=SETTLE, seed=seed, trouble=0.1) as it:
         it.plan(rows(TASKS, bad=True), chance.choice([1, 4]))
-        while time.monotonic() < until:
+        while time.monotonic() < until and killed < KILLS:
             code = await lane.run(it.order(timeout=1.0), kill_after=chance.uniform(SOON, PATIENT))
             killed += code < 0
             odd += [f"seed {seed}: {each}" for each in it.paid_twice()]
@@ -59,7 +61,7 @@ async def life(lane: Lane, folder: Path, seed: int, until: float) -> tuple[int, 
                 odd.append(f"seed {seed}: a process ended with {code}")
             if not code or odd:
                 break
-        it.emulator.clear_faults()
+        it.well()
         quiet = await left_alone(it, lane)
         odd += [f"seed {seed}: {each}" for each in (*quiet, *it.wrong())]
         return killed, odd, it.order().log.read_text() if odd else ""

@@ -71,6 +71,11 @@ class World:
         """An order for a process that works here."""
         return attrs.evolve(Order(folder=str(self.folder), url=self.emulator.url, settle=self.settle), **more)
 
+    def well(self) -> None:
+        """From now on the vendor does nothing wrong, but makes twice what it is asked for twice."""
+        self.emulator.clear_faults()
+        self.emulator.add(RepeatedIds())
+
     def states(self) -> dict[str, str]:
         """How the newest generation of each task stands."""
         return {task.custom_id: str(task.state) for task in self.tasks()}
