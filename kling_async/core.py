@@ -320,7 +320,7 @@ class Inside:
         The task of a create that an earlier process sent and heard nothing of; None where there certainly is none.
 
         *since_ms* is a moment of the vendor's clock before which it cannot have been made. Sends nothing but questions.
-        Its slots count as taken meanwhile. Raises `SubmitUnknown` where it could not be found out.
+        Its slots count as taken meanwhile. Raises `SubmitUnknown` where it could not be found out, and `ClientClosed`.
         """
         core = self.core
         hold = core.ledger.claim(row.pool, weight)

@@ -9,7 +9,8 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, cast, get_args
@@ -104,6 +105,9 @@ class Batch:
         self._journal: Journal | None = None
         self._row: BatchRow | None = None
         self._runner: Runner | None = None
+        self._conductor: asyncio.Task[None] | None = None
+        self._decisions = 0
+        """What people decide just now, which no run must come between."""
         self._tally = Tally()
         self._began = 0.0
         self._seconds = 0.0
@@ -132,10 +136,13 @@ class Batch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the journal. Tasks go on at the vendor's; running the batch again takes them up."""
+        """End the run under way, and let go of the journal. Tasks go on at the vendor's; another run takes them up."""
         journal, self._journal = self._journal, None
-        if journal is not None:
-            await journal.close()
+        try:
+            await self._end()
+        finally:
+            if journal is not None:
+                await journal.close()
 
     @property
     def name(self) -> str:
@@ -155,7 +162,8 @@ class Batch:
         rows may be flat, with the fields of the request beside `custom_id`, and then *endpoint* may name one for all.
         Every row is checked before any is taken: `ManifestError` lists all that are wrong. Rows that are in the batch
         already are passed over; one with the same `custom_id` and another body is refused. May be called while `run`
-        is under way.
+        is under way, also about the last of its items; where *max_units* is one number, and rows of a second pool come
+        to a run, `InvalidRequest` says so, and they are not sent.
         """
         journal, row = self._open()
         async with spool(rows, endpoint=endpoint, inputs=self._inputs, vet=self._vet) as spooled:
@@ -164,6 +172,7 @@ class Batch:
             await self._load()
             if self._runner is not None:
                 self._runner.added()
+                self._runner.budget.limits = limits(self._max_units, frozenset(self._tally.pools))
         return added
 
     async def run(self, *, include_ended: bool = False) -> AsyncGenerator[Item, None]:
@@ -177,18 +186,13 @@ class Batch:
         fetches. `JournalError` is raised at once.
         """
         journal, row = self._open()
-        if self._runner is not None:
-            raise InvalidRequest("run", "must not be called while another run of the batch is under way")
-        if include_ended:
-            async for ended in self._items((State.DONE, State.FAILED, State.REFUSED, State.HELD, State.LOST)):
-                yield ended
-        await self._load()
+        if self._runner is not None or self._decisions:
+            raise InvalidRequest("run", "must wait until the run, or the decision, that is under way is over")
         runner = self._runner = Runner(
             inside=self._inside,
             journal=journal,
             batch=row,
             tally=self._tally,
-            budget=self._budget(),
             directory=self._output,
             hold=self._inside.retry.on_unknown == "hold",
             losing=self._losing,
@@ -198,18 +202,28 @@ class Batch:
             point=self._point,
         )
         self._began = self._time()
-        for tally in self._tally.pools.values():
-            tally.rate.begin(self._began)
-        conductor = asyncio.create_task(runner.run(), name=f"kling_async batch {self._name}")
         try:
+            if include_ended:
+                async for ended in self._items((State.DONE, State.FAILED, State.REFUSED, State.HELD, State.LOST)):
+                    yield ended
+            await journal.recover()  # what a run that was left had on its way
+            await self._load()
+            runner.budget = self._budget()
+            self._tally.begin(self._time())
+            conductor = self._conductor = asyncio.create_task(runner.run(), name=f"kling_async batch {self._name}")
             while (item := await runner.out.get()) is not None:
                 runner.taken()
                 yield item
-            await conductor
-        finally:
-            conductor.cancel()
+                runner.out.task_done()
             await asyncio.wait((conductor,))
-            self._stopped, self._seconds, self._runner = runner.stopped, self._time() - self._began, None
+            if conductor.cancelled():
+                raise JournalError(f"{self._path}: the batch was closed while a run of it was under way")
+            conductor.result()
+        finally:
+            try:
+                await self._end()
+            finally:
+                self._stopped, self._seconds, self._runner = runner.stopped, self._time() - self._began, None
 
     def stop(self) -> None:
         """Send nothing more and let `run` end once everything is finished that was paid. May be called twice."""
@@ -245,12 +259,11 @@ class Batch:
         Each becomes a new task, a new generation with a new external id, and is paid for anew: a lost one may have been
         paid for already. Not while a run is under way.
         """
-        journal, row = self._idle("retry")
-        for state in states:
-            _among("states", state, get_args(Retried))
-        wanted = [State(state) for state in states]
-        count = await journal.retry(row, wanted, custom_ids)
-        await self._load()
+        with self._deciding("retry") as (journal, row):
+            for state in states:
+                _among("states", state, get_args(Retried))
+            count = await journal.retry(row, [State(state) for state in states], custom_ids)
+            await self._load()
         return count
 
     async def cancel(self, *, custom_ids: Collection[str] | None = None) -> int:
@@ -259,9 +272,9 @@ class Batch:
 
         What was sent goes on: the vendor has no cancel call. Not while a run is under way.
         """
-        journal, row = self._idle("cancel")
-        count = await journal.cancel(row, custom_ids, error=ItemError(type="Cancelled", message="cancelled"))
-        await self._load()
+        with self._deciding("cancel") as (journal, row):
+            count = await journal.cancel(row, custom_ids, error=ItemError(type="Cancelled", message="cancelled"))
+            await self._load()
         return count
 
     async def resolve(self, custom_id: str, how: Resolution) -> Item:
@@ -272,23 +285,23 @@ class Batch:
         under the same external id, which the vendor takes once only: for what is known not to have been made.
         `"give_up"` refuses it. A lost one can only be looked for; `retry` makes it anew. Not while a run is under way.
         """
-        journal, batch = self._idle("resolve")
-        _among("how", how, get_args(Resolution))
-        row = await journal.newest(batch, custom_id)
-        if row is None:
-            raise InvalidRequest("custom_id", f"must be one of batch {self._name!r}", custom_id)
-        if row.state not in _RESOLVABLE or (row.state is State.LOST and how != "look"):
-            can = "can be looked for, or retried" if row.state is State.LOST else "needs no decision"
-            raise InvalidRequest("custom_id", f"is {row.state}, which {can}", custom_id)
-        if how == "look":
-            await self._look(journal, row)
-        elif how == "send":
-            await journal.step(row.seq, Cause.RESOLVED_SEND, why="a person decided")
-        else:
-            error = ItemError(type="GivenUp", message="given up by a person; if it was made, it is billed")
-            await journal.step(row.seq, Cause.RESOLVED_GIVE_UP, error=error)
-        await self._load()
-        return item_of(cast("TaskRow", await journal.newest(batch, custom_id)))
+        with self._deciding("resolve") as (journal, batch):
+            _among("how", how, get_args(Resolution))
+            row = await journal.newest(batch, custom_id)
+            if row is None:
+                raise InvalidRequest("custom_id", f"must be one of batch {self._name!r}", custom_id)
+            if row.state not in _RESOLVABLE or (row.state is State.LOST and how != "look"):
+                can = "can be looked for, or retried" if row.state is State.LOST else "needs no decision"
+                raise InvalidRequest("custom_id", f"is {row.state}, which {can}", custom_id)
+            if how == "look":
+                await self._look(journal, row)
+            elif how == "send":
+                await journal.step(row.seq, Cause.RESOLVED_SEND, why="a person decided", error=None)
+            else:
+                error = ItemError(type="GivenUp", message="given up by a person; if it was made, it is billed")
+                await journal.step(row.seq, Cause.RESOLVED_GIVE_UP, error=error)
+            await self._load()
+            return item_of(cast("TaskRow", await journal.newest(batch, custom_id)))
 
     async def export(self, results: str | os.PathLike[str], errors: str | os.PathLike[str] | None = None) -> int:
         """
@@ -300,15 +313,30 @@ class Batch:
         journal, row = self._open()
         return await export(journal, row, Path(results), None if errors is None else Path(errors))
 
+    async def _end(self) -> None:
+        """End the run under way, and wait for it; what went wrong meanwhile is told by the next one."""
+        conductor, self._conductor = self._conductor, None
+        if conductor is not None:
+            conductor.cancel()
+            await asyncio.wait((conductor,))
+            if not conductor.cancelled():
+                conductor.exception()
+
     def _open(self) -> tuple[Journal, BatchRow]:
         if self._journal is None or self._row is None:
             raise JournalError(f"{self._path}: the batch is not open; use it as `async with Batch(...) as batch:`")
         return self._journal, self._row
 
-    def _idle(self, what: str) -> tuple[Journal, BatchRow]:
+    @contextmanager
+    def _deciding(self, what: str) -> Generator[tuple[Journal, BatchRow], None, None]:
+        opened = self._open()
         if self._runner is not None:
             raise InvalidRequest(what, "must wait until the run is over; stop() ends it soon")
-        return self._open()
+        self._decisions += 1
+        try:
+            yield opened
+        finally:
+            self._decisions -= 1
 
     async def _look(self, journal: Journal, row: TaskRow) -> None:
         spec = ROWS[row.endpoint]
@@ -316,7 +344,7 @@ class Batch:
             task = await self._inside.find(spec, row.task_id, None if row.task_id else row.external_id)
         except TaskNotFound:
             return
-        await journal.step(row.seq, Cause.RESOLVED_FOUND, task_id=task.id, misses=0)
+        await journal.step(row.seq, Cause.RESOLVED_FOUND, task_id=task.id, misses=0, error=None)
 
     def _vet(self, row: Any, request: Any) -> None:
         """Refuse what the client would not send, or what could never have slots enough."""
@@ -327,7 +355,8 @@ class Batch:
 
     def _budget(self) -> Budget:
         pools = frozenset(self._tally.pools)
-        budget = Budget(limits(self._max_units, pools))
+        one_number = self._max_units is not None and not isinstance(self._max_units, Mapping)
+        budget = Budget(limits(self._max_units, pools), closed=one_number)
         for pool, tally in self._tally.pools.items():
             if pool in budget.limits:
                 if tally.priceless:

@@ -56,7 +56,9 @@ def _amount(name: str, given: object) -> Decimal:
 class Budget:
     """What is left of the limits."""
 
-    limits: Mapping[Pool, Decimal]
+    limits: Mapping[Pool, Decimal] = attrs.field(factory=dict[Pool, Decimal])
+    closed: bool = False
+    """Whether pools without a limit get nothing: one number was given, which is that of another pool."""
     taken: dict[Pool, Decimal] = attrs.field(factory=dict[Pool, Decimal])
     """Charged, or set aside for tasks that are under way or may be."""
 
@@ -64,7 +66,7 @@ class Budget:
         """Set aside what a task is expected to cost; False where that is more than is left."""
         limit = self.limits.get(pool)
         if limit is None:
-            return True
+            return not self.closed
         after = self.taken.get(pool, Decimal(0)) + (estimate or 0)
         if estimate is None or after > limit:
             return False

@@ -19,10 +19,14 @@ from ..api.fields import Checked
 from ..core import Inside
 from ..errors import (
     ABOUT_ALL,
+    ApiError,
     ClientClosed,
     DuplicateTask,
+    InvalidRequest,
     JournalError,
     KlingError,
+    MissingCredentials,
+    ResponseError,
     SubmitUnknown,
     TaskFailed,
     TaskLost,
@@ -49,8 +53,10 @@ _MARGIN_MS: Final = 24 * 3600 * 1000
 """By how much the clock of this machine and the vendor's may differ."""
 _MISSES: Final = 3
 _HOUR: Final = 3600.0
-_ROUNDS: Final = 3
-"""How often a task whose id is in use, and that cannot be found, is looked for before a person is asked."""
+_ROUNDS: Final = 12
+"""How often a task that cannot be made, nor found, is sent before a person is asked: for more than an hour."""
+_LOOKS: Final = 6
+"""How often a task is asked for of which nothing is told that makes sense, before it is left to another run."""
 _FIRST, _MOST = 15.0, 600.0  # seconds of the first pause after trouble that passes, and of any
 
 Phase: TypeAlias = Literal["waiting", "sending"]
@@ -95,6 +101,9 @@ class Run(Protocol):
     def halt(self, pool: Pool | None, error: KlingError) -> None:
         """Send no more of a pool, or of any; raise the error once all is finished that was paid."""
 
+    def left(self, error: KlingError) -> None:
+        """Leave one task to another run; raise the error once all others are finished."""
+
     async def over(self, row: TaskRow, state: State) -> None:
         """Take in that a task has ended."""
 
@@ -111,6 +120,8 @@ class Follower:
     phase: Phase = attrs.field(init=False)
     """Whether it can be cancelled without a thought: nothing of it is on its way."""
     _rounds: int = attrs.field(default=0, init=False)
+    _work: asyncio.Task[Any] | None = attrs.field(default=None, init=False)
+    """In which it is followed; None before and afterwards, when there is nobody to tell what becomes of a create."""
 
     def __attrs_post_init__(self) -> None:
         self.phase = "waiting" if self.row.state is State.PLANNED else "sending"
@@ -122,6 +133,7 @@ class Follower:
 
     async def follow(self) -> None:
         """Go on from wherever it stands, to its end or to its success."""
+        self._work = asyncio.current_task()
         try:
             match self.row.state:
                 case State.PLANNED:
@@ -137,6 +149,8 @@ class Follower:
                 await self._step(Cause.GIVEN_BACK, why="the run was stopped")
             if isinstance(error, asyncio.CancelledError):
                 raise
+        finally:
+            self._work = None
 
     # A create, and what is written down about it
 
@@ -152,11 +166,17 @@ class Follower:
 
     def refused(self, error: KlingError) -> None:
         """Take in that it was certainly not made, and is sent again."""
+        if self._work is None:
+            return
         self.phase = "waiting"
         self._later(Cause.PASSING, why=str(error))
+        if self.run.stopping:  # and not before there is a slot again, which may take hours
+            self._work.cancel()
 
     def doubted(self, error: KlingError) -> None:
         """Take in that it may have been made."""
+        if self._work is None:
+            return
         self.phase = "sending"
         if self.row.state is State.SUBMITTING:
             self._later(Cause.DOUBT, why=str(error))
@@ -164,18 +184,15 @@ class Follower:
     async def _make(self) -> None:
         pause = _FIRST
         while True:
+            if self.run.stopping:
+                raise Stopped
             try:
-                request = await self._request()
-                handle = await self.run.inside.create(
-                    self.spec,
-                    request,
-                    external=self.row.external_id,
-                    witness=self,
-                    doubted=self.row.state is State.UNKNOWN,
-                )
+                handle = await self._create()
             except (Stopped, JournalError, ClientClosed):
                 raise
-            except SubmitUnknown:
+            except SubmitUnknown as error:
+                if self.run.inside.core.closing:
+                    raise ClientClosed("the client was closed while a task of the batch was being made") from error
                 await self._look()
                 return
             except KlingError as error:
@@ -188,6 +205,16 @@ class Follower:
                 await self._wait(handle)
                 return
 
+    async def _create(self) -> TaskHandle[Any]:
+        """Have it made. The request, which may hold whole pictures, is not kept any longer than that."""
+        return await self.run.inside.create(
+            self.spec,
+            await self._request(),
+            external=self.row.external_id,
+            witness=self,
+            doubted=self.row.state is State.UNKNOWN,
+        )
+
     async def _request(self) -> Any:
         if FILE in self.row.body_json:
             return await asyncio.to_thread(self.run.requests, self.row)  # reads every file, which must be the same
@@ -199,6 +226,10 @@ class Follower:
         if reaction in _HALTS:
             self.phase = "waiting"
             self.run.halt(None if _HALTS[reaction] else self.spec.pool, error)
+            raise Stopped from error
+        if _is_about_keys(error, state):
+            self.phase = "waiting"
+            self.run.halt(None, error)
             raise Stopped from error
         if isinstance(error, DuplicateTask) and state is State.SUBMITTING:
             # The id is made of the request itself: the task that has it is the one that is wanted.
@@ -232,6 +263,9 @@ class Follower:
             except SubmitUnknown as error:
                 self.run.looked(self.row)
                 self._later(Cause.ASKING_FAILED, why=str(error))
+                if isinstance(error.__cause__, ABOUT_ALL):
+                    self.run.halt(None, error.__cause__)
+                    raise Stopped from error
                 await self.run.rest(pause)
                 pause = min(_MOST, 2 * pause)
             else:
@@ -250,9 +284,11 @@ class Follower:
             words = f"an answer was lost, and no task with external_task_id {self.row.external_id} was seen since"
             await self._step(Cause.HELD, error=ItemError(type=SubmitUnknown.__name__, message=words))
             await self.run.over(self.row, State.HELD)
-        else:
-            self.phase = "waiting"
-            await self._make()
+            return
+        if self._rounds > 1:  # the vendor may be ill for a while, in creates alone
+            await self.run.rest(min(_MOST, _FIRST * 2.0 ** (self._rounds - 2)))
+        self.phase = "waiting"
+        await self._make()
 
     # A task that was made
 
@@ -268,6 +304,7 @@ class Follower:
     async def _wait(self, handle: TaskHandle[Any]) -> None:
         """Wait for its end, however long the vendor denies it."""
         self.phase = "sending"
+        looks = 0
         while True:
             try:
                 task = await handle
@@ -288,6 +325,12 @@ class Follower:
             except ABOUT_ALL as error:
                 self.run.halt(None, error)
                 return
+            except KlingError as error:  # about this one: refused, or told so that nobody can read it
+                looks += 1
+                if looks >= _LOOKS:
+                    self.run.left(error)
+                    return
+                await self.run.rest(min(_MOST, _FIRST * 2.0 ** (looks - 1)))
             else:
                 await self._succeeded(task)
                 return
@@ -311,16 +354,20 @@ class Follower:
             Artifact(idx=idx, kind=file.kind, url=file.url, expires_ms=ends(file, task))
             for idx, file in enumerate(task.result.files)
         )
-        answer = json.dumps(task.raw)
-        await self._step(Cause.SUCCEED, units=task.units, answer=answer, artifacts=artifacts)
+        answer, error = json.dumps(task.raw), None if task.result != type(task.result)() else _NOTHING_MADE
+        await self._step(Cause.SUCCEED, units=task.units, answer=answer, artifacts=artifacts, error=error)
         await self.run.succeeded(self.row, task)
 
     # The journal
 
     async def _step(self, cause: Cause, **fields: Any) -> None:
         source = self.row.state
-        # A step that has begun is finished, also where whoever wanted it is cancelled: it is on disk or will be.
-        target = await self.run.journal.step(self.row.seq, cause, **fields)
+        try:
+            target = await self.run.journal.step(self.row.seq, cause, **fields)
+        except asyncio.CancelledError:
+            # A step that has begun is finished, also where whoever wanted it is cancelled: it is on disk or will be.
+            self._took(source, step(source, cause), fields)
+            raise
         self._took(source, target, fields)
 
     def _later(self, cause: Cause, **fields: Any) -> None:
@@ -332,6 +379,17 @@ class Follower:
         known = {name: fields[name] for name in _KEPT if name in fields}
         self.row = attrs.evolve(self.row, state=target, **known)
         self.run.moved(self.row, source, target, self.row.units)
+
+
+_NOTHING_MADE: Final = ItemError(
+    type=ResponseError.__name__, message="the vendor says that it succeeded, and nothing can be read of what it made"
+)
+
+
+def _is_about_keys(error: KlingError, state: State) -> bool:
+    """Whether there are no keys to be had: once a request is on its way, nothing else is refused here."""
+    local = isinstance(error, InvalidRequest) and not isinstance(error, ApiError) and state is State.SUBMITTING
+    return isinstance(error, MissingCredentials) or local
 
 
 _KEPT: Final = ("task_id", "units", "error", "misses", "artifacts", "first_sent_ms")

@@ -53,7 +53,6 @@ class Runner:
     journal: Journal
     batch: BatchRow
     tally: Tally
-    budget: Budget
     directory: Path | None
     hold: bool
     losing: float
@@ -63,6 +62,8 @@ class Runner:
     """The request of a row, with its files as they were planned; may read them all. Raises `InvalidRequest`."""
     item: Callable[[TaskRow], Item]
     point: Point
+    budget: Budget = attrs.field(factory=Budget, init=False)
+    """To be set before it runs."""
     out: asyncio.Queue[Item | None] = attrs.field(factory=lambda: asyncio.Queue(_OUT), init=False)
     """Items as they end; None behind the last one."""
     stopped: str | None = attrs.field(default=None, init=False)
@@ -73,6 +74,10 @@ class Runner:
     """Planned tasks that are in line, by seq."""
     _line: Counter[Pool] = attrs.field(factory=Counter[Pool], init=False)
     """How many those are, by pool."""
+    _left: list[KlingError] = attrs.field(factory=list[KlingError], init=False)
+    """Why tasks that were made are left to another run."""
+    _fresh: bool = attrs.field(default=False, init=False)
+    """Whether there may be more that is planned than was last seen."""
     _doubts: set[int] = attrs.field(factory=set[int], init=False)
     """Creates of earlier runs that were not looked for yet, by seq."""
     _dry: set[Pool] = attrs.field(factory=set[Pool], init=False)
@@ -98,20 +103,20 @@ class Runner:
     async def run(self) -> None:
         """Do all there is to do. Raises what stopped it, in the end; what breaks the journal at once."""
         try:
-            self._open_stores()
-            await self._take_up()
-            await self._feed()
-            self._raise()
+            try:
+                self._open_stores()
+                await self._take_up()
+                await self._feed()
+                self._raise()
+            finally:
+                await self._close()
         except asyncio.CancelledError:
-            raise  # whoever took the items is gone
-        except BaseException:
-            await self._close()
-            await self.out.put(None)
+            self._drop()
             raise
-        else:
-            await self.out.put(None)
-        finally:
-            await self._close()
+        except BaseException:
+            await self._last()
+            raise
+        await self._last()
 
     def stop(self, why: str) -> None:
         """Send nothing more; what was paid is finished."""
@@ -129,6 +134,7 @@ class Runner:
 
     def added(self) -> None:
         """There may be more that is planned."""
+        self._fresh = True
         self._dry.clear()
         self._news.set()
 
@@ -164,6 +170,10 @@ class Runner:
         if pool is None:
             self.stop(str(error))
         self._news.set()
+
+    def left(self, error: KlingError) -> None:
+        """Leave one task to another run; the error is raised once all others are finished."""
+        self._left.append(error)
 
     async def over(self, row: TaskRow, state: State) -> None:
         """Take in that a task has ended."""
@@ -214,10 +224,14 @@ class Runner:
         """Hand out planned tasks as there is room, until none is left and all have ended."""
         while self._trouble is None:
             self._news.clear()
+            self._fresh = False
             hungry = [await self._feed_pool(pool) for pool in _POOLS]
-            if not (any(hungry) or self._works or self._files_left()):
+            if any(hungry) or self._works or self._files_left():
+                await self._wait()
+                continue
+            await self.out.join()  # whoever takes the items may plan more because of the last of them
+            if not self._fresh:
                 break
-            await self._wait()
 
     async def _feed_pool(self, pool: Pool) -> bool:
         """Whether more of this pool may be sent later on."""
@@ -294,15 +308,35 @@ class Runner:
 
     def _raise(self) -> None:
         """Raise what stopped the run, or what is missing of it."""
+        if self._trouble is not None:
+            raise self._trouble
         if self.stopped is None and self._broke:
             self.stopped = "budget"
         for error in self._halts.values():
             raise error
+        if self._left:
+            tasks = "1 task" if len(self._left) == 1 else f"{len(self._left)} tasks"
+            self._left[0].add_note(f"{tasks} of the batch could not be followed to the end; another run goes on")
+            raise self._left[0]
         failed = [] if self._storing is None else self._storing.failed
         if failed:
             many = "1 file" if len(failed) == 1 else f"{len(failed)} files"
             words = "could not be stored; the tasks are paid, and another run fetches what is missing"
             raise DownloadError(f"{many} of results {words}: {failed[0]}", failed=failed)
+
+    async def _last(self) -> None:
+        """Tell that there are no more items."""
+        try:
+            await self.out.put(None)
+        except asyncio.CancelledError:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        """The same, where nobody may be there to make room; what is dropped is in the journal."""
+        while self.out.full():
+            self.out.get_nowait()
+        self.out.put_nowait(None)
 
     async def _close(self) -> None:
         works = [*self._works, *self._stores]

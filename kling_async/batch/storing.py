@@ -17,7 +17,7 @@ from typing import Any, Final
 import attrs
 
 from ..core import Inside
-from ..errors import ClientClosed, DownloadError, ExpiredResult, Unwritable
+from ..errors import ClientClosed, DownloadError, ExpiredResult, TaskNotFound, Unwritable
 from ..fetching import Source
 from ..media.durable import Point
 from ..models import File, Task
@@ -108,9 +108,6 @@ class Storing:
                     until=result.task.expires_at,
                     point=self.point,
                 )
-            except ExpiredResult as error:
-                await self._expired(result, idx, error)
-                return
             except ClientClosed:
                 raise
             except Unwritable as error:
@@ -119,6 +116,9 @@ class Storing:
                 self.broken(error)
                 return
             except DownloadError as error:
+                if isinstance(error, ExpiredResult) and self._is_over(result.task, error):
+                    await self._expired(result, idx, error)
+                    return
                 if pause is None:
                     self.failed.append(error)
                     return
@@ -132,6 +132,12 @@ class Storing:
                 )
                 await self._took(result, idx, state)
                 return
+
+    def _is_over(self, task: Task[Any], error: ExpiredResult) -> bool:
+        """Whether a file is gone for good; while the vendor keeps it, or cannot be asked, there may be a link to it."""
+        until, cause = task.expires_at, error.__cause__
+        asked = cause is None or isinstance(cause, TaskNotFound)
+        return asked and (until is None or until <= self.inside.core.downloader.now())
 
     async def _renewed(self, result: _Result, idx: int) -> File | None:
         """The same file by another link, which the journal learns too."""

@@ -120,6 +120,12 @@ class Tally:
     under_way: Counter[Kind] = attrs.field(factory=Counter[Kind], init=False)
     """Slots that those hold that were sent in this run, or taken up by it."""
 
+    def begin(self, now: float) -> None:
+        """A run begins, and nothing is under way yet."""
+        self.under_way.clear()
+        for pool in self.pools.values():
+            pool.rate.begin(now)
+
     def load(self, counts: Iterable[Count], kinds: Iterable[KindCount]) -> None:
         """Begin with what the journal says."""
         self.planned.clear()
@@ -138,6 +144,8 @@ class Tally:
                 pool.expected += each.estimate
                 pool.sent += 0 if each.state is State.PLANNED else each.estimate
                 pool.priceless += each.priceless
+                if each.state is State.LOST:  # what was made anew since may have been paid all the same
+                    pool.sent += each.units - each.estimate
 
     def work(self, pool: Pool, typical: Typical) -> Work:
         """What the slots of a pool have before them; of what is under way one half is done, in the mean."""

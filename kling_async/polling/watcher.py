@@ -170,7 +170,11 @@ class Watcher:
 
     def keep(self, handle: Handle) -> None:
         """Know a handle that holds slots, so that whatever is heard of its task reaches it."""
-        self._known.setdefault(handle.id or "", handle)
+        known = self._known.setdefault(handle.id or "", handle)
+        if known is not handle and known.hold is not None:
+            # A task has its slots once, however often it is taken up; the latest to be watched gets them.
+            known.hold.release()
+            known.hold, handle.hold = handle.hold, None
         if self.debts.hurry:
             self.watch(handle)
 

@@ -115,10 +115,12 @@ class Submitter:
         The task of a create whose outcome nobody knows any more; None where there certainly is none. Sends no create.
 
         Who sent it is gone, and how long ago that was is known by no clock that could not have been set since: the
-        whole settle window counts from now. Raises `SubmitUnknown` where it could not be found out.
+        whole settle window counts from now. Raises `SubmitUnknown` where it could not be found out, and `ClientClosed`.
         """
         now = asyncio.get_running_loop().time()
         settled = await settle(find, since=now, window=self.settle)
+        if isinstance(settled.trouble, ClientClosed):
+            raise settled.trouble
         if settled.found is None and not settled.absent:
             words = f"{endpoint}: an answer was lost, and what became of it could not be found out"
             raise SubmitUnknown(f"{words}: {settled.trouble}", external_task_id=external_task_id) from settled.trouble
