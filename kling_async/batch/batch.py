@@ -22,6 +22,7 @@ from ..client import KlingClient
 from ..errors import InvalidRequest, JournalError, TaskNotFound
 from ..media.durable import Point, nothing
 from ..media.naming import writable
+from ..media.threads import landed
 from ..protocol.endpoint import Pool
 from ..submitting.ledger import Priority
 from . import queries
@@ -169,10 +170,7 @@ class Batch:
         async with spool(rows, endpoint=endpoint, inputs=self._inputs, vet=self._vet) as spooled:
             added = await journal.plan(row, spooled.rows)
         if added.new:
-            await self._load()
-            if self._runner is not None:
-                self._runner.added()
-                self._runner.budget.limits = limits(self._max_units, frozenset(self._tally.pools))
+            await landed(asyncio.ensure_future(self._grown()))  # the rows are there, also where the caller leaves
         return added
 
     async def run(self, *, include_ended: bool = False) -> AsyncGenerator[Item, None]:
@@ -312,6 +310,13 @@ class Batch:
         """
         journal, row = self._open()
         return await export(journal, row, Path(results), None if errors is None else Path(errors))
+
+    async def _grown(self) -> None:
+        """Take in that there are more rows."""
+        await self._load()
+        if self._runner is not None:
+            self._runner.added()
+            self._runner.budget.limits = limits(self._max_units, frozenset(self._tally.pools))
 
     async def _end(self) -> None:
         """End the run under way, and wait for it; what went wrong meanwhile is told by the next one."""

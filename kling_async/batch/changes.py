@@ -16,7 +16,7 @@ from typing import Any, Final, TypedDict
 
 import attrs
 
-from .items import Artifact, ItemError
+from .items import Artifact, ItemError, writable
 from .states import BY_EVENT, TRANSITIONS, Cause, IllegalTransition, State
 
 MARKS: Final[Mapping[Cause, str]] = {
@@ -109,7 +109,8 @@ def step(it: Transaction, seq: int, cause: Cause, fields: Fields) -> State:
     if execute(_update(columns), (known.target, it.now_ms, *values, seq, source)).rowcount != 1:
         raise _illegal(it.connection, seq, cause)
     if known.durable or known.target is not source:
-        execute(EVENT, (seq, it.now_ms, source, cause, known.target, fields.get("why"), fields.get("request_id")))
+        told = (None if text is None else writable(text) for text in (fields.get("why"), fields.get("request_id")))
+        execute(EVENT, (seq, it.now_ms, source, cause, known.target, *told))
     if "answer" in fields:
         execute("INSERT OR REPLACE INTO answer VALUES (?, ?)", (seq, fields["answer"]))
     if "artifacts" in fields:

@@ -361,7 +361,7 @@ class Follower:
     # The journal
 
     async def _step(self, cause: Cause, **fields: Any) -> None:
-        source = self.row.state
+        source, self.phase = self.row.state, "sending"  # or a stop would keep the end of it from being told
         try:
             target = await self.run.journal.step(self.row.seq, cause, **fields)
         except asyncio.CancelledError:

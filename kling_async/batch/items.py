@@ -20,17 +20,22 @@ ENDED: Final = ("done", "failed", "refused", "held", "lost")
 """The states that an item can be yielded in."""
 
 
+def writable(text: str) -> str:
+    """A text as UTF-8 can write it: half a surrogate pair, which JSON may hold, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 @attrs.frozen(kw_only=True)
 class ItemError:
     """Why a task was refused, failed, or is held or lost; in the journal, so that it is known after a restart."""
 
     type: str
     """The class of the error, for instance `"ContentRefused"`."""
-    message: str
+    message: str = attrs.field(converter=writable)
     """The vendor's words, where the vendor gave any."""
     code: int | None = None
     """The vendor's service code."""
-    request_id: str | None = None
+    request_id: str | None = attrs.field(default=None, converter=attrs.converters.optional(writable))
 
     def __str__(self) -> str:
         return self.message

@@ -413,6 +413,60 @@ async def test_a_link_that_ended_is_no_lost_file_as_long_as_nobody_could_be_aske
     assert ["p0-0.png", "p1-0.png"] == names(out)
 
 
+@pytest.mark.looptime
+async def test_a_file_that_the_vendor_keeps_no_longer_is_told_and_the_task_is_done(journal: Path, out: Path) -> None:
+    """Nobody is asked for it again; whatever else there is of the result is stored."""
+    async with Emulator() as emulator:
+        async with emulator.client(downloads=Downloads(max_bytes={"image": 10}, resumes=0)) as kling:
+            async with Batch(kling, "teasers", journal=journal, output=out) as batch:
+                await batch.add(pictures(1, n=2))
+                with pytest.raises(DownloadError):
+                    await ended(batch)
+        await asyncio.sleep(31 * 24 * 3600)
+        async with emulator.client() as kling:
+            kling.inside.core.downloader.now = lambda: datetime.now(UTC) + timedelta(days=31)
+            async with Batch(kling, "teasers", journal=journal, output=out) as batch:
+                items = await ended(batch)
+                again = await ended(batch)
+
+    error = items["p0"].error
+    assert {"p0": "done"} == states(items)
+    assert error is not None
+    assert "ExpiredResult" == error.type
+    assert ["expired", "expired"] == [each.state for each in items["p0"].artifacts]
+    assert {} == again
+
+
+async def test_words_with_broken_letters_are_told_all_the_same(journal: Path) -> None:
+    """JSON may hold half of a surrogate pair, which no file and no terminal takes."""
+    async with Emulator(speed=SPEED, faults=[Refuse(1301, calls="creates", message="half \ud83d")]) as emulator:
+        async with emulator.client() as kling, Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(1))
+            items = await ended(batch)
+
+    assert {"p0": "refused"} == states(items)
+    assert "half ?" == str(items["p0"].error)
+
+
+async def test_rows_that_were_taken_are_made_although_whoever_added_them_has_left(journal: Path) -> None:
+    """A time limit on `add` may strike when the journal has the rows."""
+    async with Emulator(speed=SPEED) as emulator, emulator.client(limits=Limits(image=1)) as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(2))
+            seen = list[str]()
+            async for item in batch.run():
+                seen.append(item.custom_id)
+                if len(seen) == 1:
+                    adding = asyncio.create_task(batch.add(pictures(3, start=2)))
+                    while batch.summary()["total"] < 5 and not adding.done():
+                        await asyncio.sleep(0)
+                    adding.cancel()
+                    await asyncio.wait((adding,))
+            summary = batch.summary()
+
+    assert 5 == len(seen) == summary["total"]
+
+
 async def test_what_came_to_nothing_before_is_no_error_of_what_was_made_in_the_end(journal: Path) -> None:
     """An item that was held, and then was made, is done without a reason to the contrary."""
     faults = [Refuse(5000, calls="creates", first=1), RepeatedIds()]
