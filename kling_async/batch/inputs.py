@@ -7,6 +7,7 @@ folder of the journal's, under its hash, readable by its owner only; it gets the
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -84,8 +85,8 @@ class Inputs:
             _check(look, Mark.of(look.path.stat()))
         return cast("Checked", request)
 
-    def made(self) -> Path:
-        """The folder, without what a process left in it that was killed. Raises `OSError`."""
+    def room(self) -> Path:
+        """A folder in the folder, from which those are gone that a process left that was killed. Raises `OSError`."""
         with self._lock:  # manifests may be read beside each other
             if not self._made:
                 if not self.folder.exists():
@@ -93,7 +94,15 @@ class Inputs:
                 for left in self.folder.glob(f"{_NEW}*"):
                     shutil.rmtree(left, ignore_errors=True)
                 self._made = True
-        return self.folder
+            return Path(tempfile.mkdtemp(prefix=_NEW, dir=self.folder))
+
+    def leave(self, room: Path) -> None:
+        """Have it gone with all that is in it, and the whole folder with it where nothing else was ever kept."""
+        with self._lock:
+            shutil.rmtree(room, ignore_errors=True)
+            with contextlib.suppress(OSError):  # it is not empty
+                self.folder.rmdir()
+                self._made = False
 
     def _found(self, looks: list[_Look], field: str, file: Mapping[str, Any]) -> MediaInput:
         short = file.get("base64")
@@ -165,7 +174,7 @@ class Keeping:
     def _put(self, name: str, content: bytes) -> None:
         try:
             if self._folder is None:
-                self._folder = self._made()
+                self._folder = self.inputs.room()
             if (self.inputs.folder / name).exists() or (self._folder / name).exists():
                 return
             with open(self._folder / name, "xb", opener=_private) as file:
@@ -177,9 +186,6 @@ class Keeping:
         else:
             return
         raise trouble
-
-    def _made(self) -> Path:
-        return Path(tempfile.mkdtemp(prefix=_NEW, dir=self.inputs.made()))
 
     def settle(self) -> None:
         """Let everything stay. Raises `JournalError`."""
@@ -199,7 +205,7 @@ class Keeping:
         """Let go of what did not stay."""
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            self.inputs.leave(folder)
 
 
 def _row(endpoint: str) -> Any:

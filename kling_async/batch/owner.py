@@ -5,6 +5,7 @@ The lock is the kernel's, so that it is gone with its owner however that ends. I
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -93,8 +94,11 @@ class Ownership:
             raise unusable(self._path, error) from error
         return True
 
-    def release(self) -> None:
-        """Be the owner no more."""
+    def release(self, *, remove: bool = False) -> None:
+        """Be the owner no more; *remove*: of something that is gone, so that nothing is left of it."""
+        if remove:  # as long as it is held; who waits for it sees that it has gone, and makes another
+            with contextlib.suppress(OSError):  # Windows lets nobody
+                Path(self._lock.lock_file).unlink()
         self._lock.release()
 
 

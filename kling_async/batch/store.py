@@ -33,6 +33,12 @@ _WORDS: Final[Mapping[int, str]] = {
     sqlite3.SQLITE_IOERR: "the disk does not do as it is told; look at the system's log, then run the batch again",
     sqlite3.SQLITE_CONSTRAINT: "it does not take that; please report this",
 }
+_TASK_ID: Final = "UNIQUE constraint failed: task.task_id"
+_SAME_TASK: Final = (
+    "the vendor gave a task the id of another one in it, as an emulator does that was begun anew; name another file"
+)
+_TASKLESS: Final = "DELETE FROM batch WHERE NOT EXISTS (SELECT 1 FROM task WHERE batch_id = batch.id)"
+"""Batches for which a manifest was refused: they would tie a name to an account, and there is nothing to go on with."""
 
 
 def primary(error: sqlite3.Error) -> int:
@@ -42,7 +48,7 @@ def primary(error: sqlite3.Error) -> int:
 
 def told(path: Path, error: sqlite3.Error) -> JournalError:
     """What SQLite says, and what to do about it."""
-    words = _WORDS.get(primary(error), "it cannot be used")
+    words = _SAME_TASK if _TASK_ID in str(error) else _WORDS.get(primary(error), "it cannot be used")
     made = JournalError(f"{path}: {words} ({error})")
     made.__cause__ = error
     return made
@@ -57,6 +63,8 @@ class OwnedFile:
     mounts: Path = MOUNTS
     _ownership: Ownership = attrs.field(init=False)
     _identity: tuple[int, int] = attrs.field(default=(0, 0), init=False)
+    _fresh: bool = attrs.field(default=False, init=False)
+    """Whether it was made here."""
 
     def __attrs_post_init__(self) -> None:
         self._ownership = Ownership(self.path)
@@ -68,7 +76,8 @@ class OwnedFile:
             raise self._contested()
         connection: sqlite3.Connection | None = None
         try:
-            _made(self.path)
+            self._fresh = _made(self.path)
+            self._identity = _identity(self.path)
             connection = _connected(self.path, "mode=rw")
             version = _version(connection, self.path, self.steps)
             configure(connection, self.path)
@@ -76,22 +85,33 @@ class OwnedFile:
             if version < len(self.steps):
                 migrate(connection, version, self.steps)
             settle(connection, os.getpid())
-            self._identity = _identity(self.path)
             return connection
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            self._ownership.release()
+            self._release(bare=True)
             if isinstance(error, sqlite3.Error):
                 raise told(self.path, error) from error
             raise
 
     def close(self, connection: sqlite3.Connection) -> None:
-        """Let go of it."""
+        """Let go of it, and of batches without tasks. Of one that was made here and holds no other nothing stays."""
+        bare = False
         try:
+            with contextlib.suppress(sqlite3.Error):  # a disk that is full or broken keeps what it has
+                connection.execute(_TASKLESS)
+                bare = connection.execute("SELECT 1 FROM batch").fetchone() is None
             connection.close()
         finally:
-            self._ownership.release()
+            self._release(bare=bare)
+
+    def _release(self, *, bare: bool) -> None:
+        remove = bare and self._fresh and _identity(self.path) == self._identity
+        if remove:
+            for ending in ("", "-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    Path(f"{self.path}{ending}").unlink()
+        self._ownership.release(remove=remove)
 
     def see(self) -> None:
         """Raise `JournalError` if the file is not there any more: what is written to it would be lost with it."""
@@ -173,17 +193,18 @@ def owner_pid(connection: sqlite3.Connection) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _made(path: Path) -> None:
-    """See that there is a file, readable by its owner only, and that its name is on disk."""
+def _made(path: Path) -> bool:
+    """See that there is a file, readable by its owner only, and that its name is on disk. Whether there was none."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         if not os.access(path, os.R_OK | os.W_OK, effective_ids=_EFFECTIVE):
             raise JournalError(f"{path} cannot be written; make it writable, or choose another place") from None
-        return
+        return False
     except OSError as error:
         raise unusable(path, error) from error
     sync(path.parent)
+    return True
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -47,6 +49,18 @@ class Places:
         name = self.journal.name
         stem = name.removesuffix(ENDING) if name.endswith(ENDING) else self.journal.stem
         return self.journal.with_name(f"{stem or name}{ending}")
+
+
+@contextmanager
+def unless_empty(folder: Path) -> Generator[None, None, None]:
+    """A folder stays if anything is in it afterwards, or if it was there before; so with those that it lies in."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        yield
+    finally:
+        for each in missing:
+            with suppress(OSError):  # it holds something
+                each.rmdir()
 
 
 def name_of(manifest: Path) -> str:

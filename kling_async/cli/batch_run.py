@@ -15,7 +15,7 @@ from ..batch.batch import Batch
 from ..batch.items import Plan, Summary
 from ..errors import InvalidRequest, JournalError, KlingError
 from . import amounts, batch_words
-from .batch_files import Places
+from .batch_files import Places, unless_empty
 from .batch_options import Manner, command
 from .batch_view import Commands, View, amiss, checking, view
 from .common import Attempt, storable
@@ -64,10 +64,11 @@ async def run(job: Job, attempt: Attempt) -> None:
     """Run a batch to its end, or as far as it goes; the exit code is the attempt's."""
     manner, connection = job.manner, attempt.connection
     interrupts = Interrupts()
-    await storable(job.output, None)
     client = connection.client(limits=manner.limits, memory=manner.durations or job.places.durations)
+    begun = False
     try:
-        with interrupts:
+        with interrupts, unless_empty(job.output):
+            await storable(job.output, None)
             async with (
                 client as kling,
                 Batch(
@@ -81,11 +82,14 @@ async def run(job: Job, attempt: Attempt) -> None:
                     priority=manner.priority,
                 ) as batch,
             ):
-                await _run(job, batch, attempt, interrupts)
+                try:
+                    await _run(job, batch, attempt, interrupts)
+                finally:
+                    begun = bool(batch.summary().pools)
     except asyncio.CancelledError:
         if not interrupts.left:
             raise
-        attempt.exit = _left(job, attempt)
+        attempt.exit = _left(job, attempt, begun=begun)
     except OSError as error:  # of ours: those of the disk have other names
         attempt.exit = attempt.shell.unwritten(error, again=_again(job, attempt))
 
@@ -200,13 +204,14 @@ def _again(job: Job, attempt: Attempt, *, larger: bool = False) -> str | None:
     return command("resume", job.places.journal, *job.named, *manner.typed(), connection=attempt.connection)
 
 
-def _left(job: Job, attempt: Attempt) -> Exit:
-    again = _again(job, attempt)
-    message = (
-        "What was sent goes on at the vendor's and is billed; all of it is in the journal"
-        if again
-        else "The emulator ends with this command, and its tasks with it"
-    )
+def _left(job: Job, attempt: Attempt, *, begun: bool) -> Exit:
+    again = _again(job, attempt) if begun else None
+    if not begun:
+        message = "Nothing was sent, and nothing of the manifest was taken over"
+    elif job.ephemeral:
+        message = "The emulator ends with this command, and its tasks with it"
+    else:
+        message = "What was sent goes on at the vendor's and is billed; all of it is in the journal"
     failure = Failure(type="KeyboardInterrupt", title="Interrupted", message=message, exit=Exit.INTERRUPTED)
     code = attempt.shell.fail(failure)
     if again:

@@ -438,12 +438,42 @@ async def test_readers_and_the_owner_never_wait_for_each_other(tmp_path: Path) -
     assert all(seen == sorted(seen) and seen for seen in both)
 
 
+async def test_of_a_journal_without_tasks_nothing_stays(tmp_path: Path) -> None:
+    """Whose manifest was refused leaves no journal, and in one of others no name that is tied to an account."""
+    path = tmp_path / "jobs.db"
+
+    async with await opened(path) as journal:
+        await entered(journal)
+    left = list(tmp_path.iterdir())
+    async with await opened(path) as journal:
+        await journal.plan(await entered(journal), many(1))
+    async with await opened(path) as journal:
+        await journal.enter("mistaken", account="another", options={})
+    with Reader.open(path) as reader:
+        names = [batch.name for batch in reader.batches()]
+
+    assert [] == left
+    assert ["launch"] == names
+
+
+async def test_a_journal_that_is_put_in_place_of_another_stays(tmp_path: Path) -> None:
+    """Only what was made here is taken away when it holds nothing."""
+    path = tmp_path / "jobs.db"
+
+    async with await opened(path):
+        path.rename(tmp_path / "moved.db")
+        path.write_bytes(b"of somebody else")
+
+    assert b"of somebody else" == path.read_bytes()
+    assert (tmp_path / "moved.db").exists()
+
+
 async def test_odd_names_are_names(tmp_path: Path) -> None:
     """What means something in an address means nothing in the name of a file."""
     path = tmp_path / "50% off?mode=memory#1 ü.db"
 
     async with await opened(path) as journal:
-        await entered(journal)
+        await journal.plan(await entered(journal), many(1))
     with Reader.open(path) as reader:
         names = [batch.name for batch in reader.batches()]
 
