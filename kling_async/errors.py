@@ -169,7 +169,8 @@ class RowError(NamedTuple):
 
     def __str__(self) -> str:
         named = "" if self.custom_id is None else f" ({shown(self.custom_id)})"
-        return f"{self.where}{named}: {self.field}: {self.rule}; got {shown(self.value)}"
+        got = "" if self.value is None else f"; got {shown(self.value)}"
+        return f"{self.where}{named}: {self.field}: {self.rule}{got}"
 
 
 class ManifestError(InvalidRequest):

@@ -17,8 +17,17 @@ _LISTED: Final = 10_000
 """Errors that are kept of a manifest."""
 
 
+_ADOPT: Final = """
+    UPDATE batch SET account = :account WHERE name = :name AND account <> :account AND NOT EXISTS (
+        SELECT 1 FROM task WHERE batch_id = batch.id AND (state <> 'planned' OR task_id IS NOT NULL)
+    )
+"""
+"""After wrong keys, with which nothing could be made, the right ones are those of the batch."""
+
+
 def enter(it: Transaction, name: str, account: str, options: Mapping[str, Any]) -> BatchRow:
-    """Make the batch of a name, or take it up."""
+    """Make the batch of a name, or take it up; with another account only as long as none has made anything of it."""
+    it.connection.execute(_ADOPT, {"account": account, "name": name})
     it.connection.execute(
         """
         INSERT INTO batch (name, account, options_json, created_ms) VALUES (?, ?, ?, ?)

@@ -33,6 +33,7 @@ Vet: TypeAlias = Callable[[Spec, Any], None]
 
 KEYS: Final = ("custom_id", "url", "endpoint", "method", "priority", "body")
 _NAMED: Final = ", ".join(KEYS)
+_NO_ENDPOINT: Final = "is required, such as images.generate; or url; or one for all rows, with endpoint= or --endpoint"
 _MOST: Final = 1_000_000
 """The largest priority."""
 _DIGITS: Final = 10
@@ -84,7 +85,7 @@ class Reading:
         found = {key: endpoint_of(key, _text(key, keys[key])) for key in ("endpoint", "url") if key in keys}
         if not found:
             if self.endpoint is None:
-                raise InvalidRequest("endpoint", "is required, such as images.generate; or url, or one for all rows")
+                raise InvalidRequest("endpoint", _NO_ENDPOINT)
             return self.endpoint
         first, *others = found.values()
         if any(other is not first for other in others):

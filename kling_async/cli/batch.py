@@ -103,6 +103,12 @@ async def resume(journal: JournalPath, *, name: Name = None, manner: How = None,
 
 def readable(manifest: Path) -> None:
     """Raise `InvalidRequest` for a file that is not there, before a journal is made for it."""
-    if not manifest.is_file():
-        rule = "must be a file that can be read" if not manifest.exists() else "must be a file, this is something else"
-        raise InvalidRequest("manifest", rule, str(manifest))
+    if manifest.is_file():
+        return
+    if not manifest.exists():
+        rule = "must be a file that can be read, and there is none of this name"
+    elif manifest.is_dir():
+        rule = "must be a file, this is a directory"
+    else:
+        rule = "must be a file that can be read again; what comes from a pipe has to be saved first"
+    raise InvalidRequest("manifest", rule, str(manifest))

@@ -521,15 +521,31 @@ async def test_another_account_is_not_taken_for_the_same(journal: Path) -> None:
     async with Emulator(speed=SPEED) as first, first.client() as kling:
         async with Batch(kling, "teasers", journal=journal) as batch:
             await batch.add(pictures(1))
-    async with Emulator(speed=SPEED, access_key="another-key") as second, second.client() as kling:
+            await ended(batch)
+    async with Emulator(speed=SPEED, seed=1, access_key="another-key") as second, second.client() as kling:
         with pytest.raises(JournalError, match="account='key-") as caught:
             async with Batch(kling, "teasers", journal=journal) as batch:
                 pass
         label = str(caught.value).partition("account='")[2].partition("'")[0]
         async with Batch(kling, "teasers", journal=journal, account=label) as batch:
+            await batch.add(pictures(2))
             items = await ended(batch)
 
-    assert {"p0": "done"} == states(items)
+    assert {"p1": "done"} == states(items)
+
+
+async def test_an_emulator_that_was_begun_anew_is_told(journal: Path) -> None:
+    """It gives the same ids once more, and a journal keeps apart what the vendor does."""
+    async with Emulator(speed=SPEED) as first, first.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(1))
+            await ended(batch)
+
+    async with Emulator(speed=SPEED) as second, second.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(2))
+            with pytest.raises(JournalError, match="as an emulator does that was begun anew; name another file"):
+                await ended(batch)
 
 
 async def test_the_journal_is_readable_by_its_owner_only_and_holds_no_key(journal: Path) -> None:

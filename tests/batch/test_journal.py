@@ -151,13 +151,28 @@ async def test_two_batches_share_a_file_and_nothing_else(tmp_path: Path) -> None
 async def test_a_batch_belongs_to_the_account_it_was_begun_with(tmp_path: Path) -> None:
     """Tasks of another account cannot be found; the message says how to go on."""
     async with await opened(tmp_path / "jobs.db") as journal:
-        await entered(journal)
+        await journal.plan(await entered(journal), manifest(planned("a")))
+        await journal.step(1, Cause.SLOT_GRANTED)
 
         with pytest.raises(JournalError) as raised:
             await journal.enter("launch", account="agency", options={"output": "elsewhere"})
 
         assert "account='studio'" in str(raised.value)
         assert {"output": "out"} == (await entered(journal)).options
+
+
+async def test_an_account_that_made_nothing_leaves_the_batch_to_another(tmp_path: Path) -> None:
+    """Its keys may have been the wrong ones; what was planned stays as it is."""
+    async with await opened(tmp_path / "jobs.db") as journal:
+        batch = await entered(journal)
+        await journal.plan(batch, manifest(planned("a")))
+        await journal.step(1, Cause.SLOT_GRANTED)
+        await journal.step(1, Cause.GIVEN_BACK)
+
+        taken = await journal.enter("launch", account="agency", options={})
+
+        assert (batch.id, "agency") == (taken.id, taken.account)
+        assert ["a"] == [row.custom_id for row in await journal.next(taken, "image", 10)]
 
 
 @pytest.mark.parametrize(

@@ -152,8 +152,9 @@ async def test_hundreds_of_wrong_rows_are_all_told(run: Run, tmp_path: Path, aga
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["run", "nowhere.jsonl"], "must be a file that can be read"),
-        (["run", "."], "this is something else"),
+        (["run", "nowhere.jsonl"], "there is none of this name"),
+        (["run", "."], "must be a file, this is a directory"),
+        (["run", "/dev/null"], "what comes from a pipe has to be saved first"),
         (["run", "prompts.jsonl", "--slots", "radio=3"], "must be pools"),
         (["run", "prompts.jsonl", "--max-units", "many"], "must be a number of units"),
         (["run", "prompts.jsonl", "--max-units", "radio=3"], "must be by pool"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import io
 import json
 import os
 import re
@@ -13,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kling_async.cli.failures import Exit
 from kling_async.emulator import Emulator
@@ -41,6 +44,50 @@ async def test_an_empty_account_ends_a_run_after_what_is_paid(against: Emulator,
     assert ["p0-0.png", "p1-0.png"] == names(tmp_path / "prompts-files")
     assert ("BalanceError", "summary") == (written.objects[-2]["error"]["type"], written.objects[-1]["event"])
     assert [1, 1] == made(against)
+
+
+async def test_a_manifest_that_is_refused_leaves_nothing(against: Emulator, run: Run, tmp_path: Path) -> None:
+    """No journal, no folder, no picture that was given in it; and it may be tried again with the keys of another."""
+    path = manifest(tmp_path, 2)
+    content = io.BytesIO()
+    Image.effect_noise((320, 320), 50).save(content, "png")
+    picture = base64.b64encode(content.getvalue()).decode()
+    bad = {"custom_id": "bad", "endpoint": "images.generate", "body": {"prompt": "fox", "image": picture, "n": 99}}
+    good = {"custom_id": "good", "endpoint": "images.generate", "body": {"prompt": "fox", "image": picture}}
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(row)}\n" for row in (good, bad))
+
+    shown = await run("batch", "run", path, "-o", tmp_path / "a" / "b")
+
+    assert Exit.USAGE == shown.code
+    assert "line 4 ('bad'): n: must be between 1 and 9; got 99" in shown.err
+    assert ["prompts.jsonl"] == names(tmp_path)
+    assert [] == made(against)
+
+
+async def test_after_wrong_keys_the_right_ones_go_on(
+    kling_emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A batch is of the account that has made something of it, and wrong keys have not."""
+    path = manifest(tmp_path, 3)
+    right = environment(kling_emulator)
+    for name, value in right.items():
+        monkeypatch.setenv(name, value)
+
+    monkeypatch.setenv("KLING_SECRET_KEY", "a-secret-of-somebody-else-in-some-other-place")
+    monkeypatch.setenv("KLING_ACCESS_KEY", "somebody-else")
+    wrong = await run("batch", "run", path)
+    monkeypatch.setenv("KLING_SECRET_KEY", right["KLING_SECRET_KEY"])
+    monkeypatch.setenv("KLING_ACCESS_KEY", right["KLING_ACCESS_KEY"])
+    shown = await run("batch", "run", path)
+    monkeypatch.setenv("KLING_ACCESS_KEY", "somebody-else")
+    other = await run("batch", "run", path)
+
+    assert (Exit.ERROR, Exit.OK, Exit.ERROR) == (wrong.code, shown.code, other.code)
+    assert "The credentials were not accepted" in wrong.err
+    assert "3 to be sent" in wrong.err
+    assert "was begun with account" in other.err
+    assert [1, 1, 1] == made(kling_emulator)
 
 
 async def test_a_directory_that_vanishes_loses_nothing(against: Emulator, run: Run, tmp_path: Path) -> None:
