@@ -406,9 +406,10 @@ async def test_nothing_more_is_sent_while_items_are_not_taken(journal: Path) -> 
     assert 100 < sent < 150
 
 
+@pytest.mark.looptime
 async def test_files_that_cannot_be_stored_are_fetched_by_the_next_run(journal: Path, out: Path) -> None:
     """The run ends with the reason; the tasks are paid and wait as succeeded."""
-    async with Emulator(speed=SPEED) as emulator:
+    async with Emulator() as emulator:
         async with emulator.client(downloads=Downloads(max_bytes={"image": 10}, resumes=0)) as kling:
             async with Batch(kling, "teasers", journal=journal, output=out) as batch:
                 await batch.add(pictures(2))
