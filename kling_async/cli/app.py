@@ -79,6 +79,6 @@ def _usage(error: CycloptsError) -> Failure:
         type="Usage",
         title="Not sent: usage",
         message=str(error),
-        advice="Add --help to see the options",
+        advice="Add --help to see the options. What begins with a hyphen and is none has to stand behind --",
         exit=Exit.USAGE,
     )

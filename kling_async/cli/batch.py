@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from ..errors import InvalidRequest
 from . import batch_care, batch_plan, batch_status
 from .batch_files import Places, name_of
-from .batch_offline import brought_up, one, output
+from .batch_offline import brought_up, one, output, places
 from .batch_options import Endpoint, JournalPath, Manifest, Manner, Name, existing
 from .batch_run import Job
 from .batch_run import run as run_batch
@@ -66,17 +66,19 @@ async def run(
     connection, manner = connection or Connection(), manner or Manner()
     with Attempt(Shell(json=connection.json), connection) as attempt:
         readable(manifest)
-        places = Places(journal) if journal else Places.of_manifest(manifest, emulated=connection.emulator)
-        if not places.journal.parent.is_dir():
-            raise InvalidRequest("journal", "must lie in a directory that exists", str(places.journal))
+        given, journal = journal, journal or Places.of_manifest(manifest, emulated=connection.emulator).journal
+        if not journal.parent.is_dir():
+            raise InvalidRequest("journal", "must lie in a directory that exists", str(journal))
         if connection.emulator:
-            batch_care.begin_anew(places.journal, given=journal is not None)
+            batch_care.begin_anew(journal, given=given is not None)
         called = name or name_of(manifest)
-        row = next((row for row in await brought_up(places.journal) if row.name == called), None)
+        batches = await brought_up(journal)
+        row = next((row for row in batches if row.name == called), None)
+        several = len(batches) > (row is not None)
         job = Job(
             name=called,
-            named=("--name", name) if name else (),
-            places=places,
+            named=("--name", called) if name or several else (),
+            places=places(journal, batches, called),
             manner=manner,
             manifest=manifest,
             endpoint=endpoint,
@@ -93,10 +95,16 @@ async def resume(journal: JournalPath, *, name: Name = None, manner: How = None,
     with Attempt(Shell(json=connection.json), connection) as attempt:
         if connection.emulator:
             raise InvalidRequest("emulator", "ends with its command, so that no later one can go on; use --base-url")
-        places = existing(journal)
-        row = one(await brought_up(journal), name)
-        named = ("--name", name) if name else ()
-        job = Job(name=row.name, named=named, places=places, manner=manner, remembered=output(row))
+        existing(journal)
+        batches = await brought_up(journal)
+        row = one(batches, name)
+        job = Job(
+            name=row.name,
+            named=("--name", name) if name else (),
+            places=places(journal, batches, row.name),
+            manner=manner,
+            remembered=output(row),
+        )
         await run_batch(job, attempt)
     return attempt.exit
 

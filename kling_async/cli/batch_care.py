@@ -15,7 +15,7 @@ from ..batch.export import write
 from ..batch.items import Item
 from ..batch.journal import Reader
 from ..errors import InvalidRequest
-from .batch_offline import chosen, offline, output
+from .batch_offline import chosen, offline, one, output, places, rows
 from .batch_options import Ids, JournalPath, Json, Name, command, existing
 from .batch_words import as_json, count, ended
 from .common import RUNNING, Attempt, Connection
@@ -73,7 +73,7 @@ async def resolve(
         else:
             async with offline(row.name, journal, row, output=output(row)) as batch:
                 item = await batch.resolve(custom_id, "send" if send else "give_up")
-        _resolved(shell, item, journal, connection)
+        _resolved(shell, item, again(journal, name, connection))
         attempt.exit = _EXITS.get(item.state, Exit.OK) if look else Exit.OK
     return attempt.exit
 
@@ -110,7 +110,8 @@ async def retry(
         row = chosen(journal, name)
         async with offline(row.name, journal, row, output=output(row)) as batch:
             number = await batch.retry(states=states, custom_ids=ids or None)
-        _changed(shell, journal, number, "to be made anew", of=f"no {' or '.join(states)} task{_among(ids)}")
+        words = f"no {' or '.join(states)} task{_among(ids)}"
+        _changed(shell, number, "to be made anew", of=words, then=again(journal, name))
     return attempt.exit
 
 
@@ -122,7 +123,7 @@ async def cancel(journal: JournalPath, ids: Ids = (), *, name: Name = None, json
         row = chosen(journal, name)
         async with offline(row.name, journal, row, output=output(row)) as batch:
             number = await batch.cancel(custom_ids=ids or None)
-        _changed(shell, journal, number, "cancelled", of=f"no task that was not sent yet{_among(ids)}")
+        _changed(shell, number, "cancelled", of=f"no task that was not sent yet{_among(ids)}")
     return attempt.exit
 
 
@@ -141,9 +142,11 @@ def export(
     """
     shell = Shell(json=json)
     with Attempt(shell, Connection(json=json)) as attempt:
-        places = existing(journal)
-        row = chosen(journal, name)
-        written = (results or places.results, errors or places.errors)
+        existing(journal)
+        batches = rows(journal)
+        row = one(batches, name)
+        beside = places(journal, batches, row.name)
+        written = (results or beside.results, errors or beside.errors)
         with Reader.open(journal) as reader:
             write(reader, row, *written)
         for path in written:
@@ -165,24 +168,29 @@ def begin_anew(journal: Path, *, given: bool) -> None:
         journal.with_name(f"{journal.name}{ending}").unlink(missing_ok=True)
 
 
-def _resolved(shell: Shell, item: Item, journal: Path, connection: Connection) -> None:
+def again(journal: Path, name: str | None, connection: Connection | None = None) -> str:
+    """The command that goes on."""
+    return command("resume", journal, *(("--name", name) if name else ()), connection=connection)
+
+
+def _resolved(shell: Shell, item: Item, then: str) -> None:
     if shell.json:
         shell.object(as_json(item))
         return
     shell.line(ended(item))
     if item.state in ("planned", "submitted", "succeeded"):
-        shell.command("Go on with:", command("resume", journal, connection=connection))
+        shell.command("Go on with:", then)
 
 
-def _changed(shell: Shell, journal: Path, number: int, what: str, *, of: str) -> None:
+def _changed(shell: Shell, number: int, what: str, *, of: str, then: str | None = None) -> None:
     if shell.json:
         shell.object({"tasks": number})
     elif not number:
         shell.note(f"there is {of}")
     else:
         shell.line(f"{count(number, 'task')} {what}")
-        if what != "cancelled":
-            shell.command("Go on with:", command("resume", journal))
+        if then is not None:
+            shell.command("Go on with:", then)
 
 
 def _among(ids: tuple[str, ...]) -> str:

@@ -9,6 +9,8 @@ from typing import Final, Self
 
 import attrs
 
+from ..media.naming import slug
+
 ENDING: Final = ".journal.db"
 EMULATED: Final = ".emulator"
 """In the names of what an emulator made, so that a rehearsal is never taken for the real thing."""
@@ -19,6 +21,8 @@ class Places:
     """The files of one batch, by default."""
 
     journal: Path
+    batch: str = ""
+    """Its name, where it is not the first of its journal, so that it replaces nothing of the others."""
 
     @classmethod
     def of_manifest(cls, manifest: Path, *, emulated: bool = False) -> Self:
@@ -43,12 +47,16 @@ class Places:
     @property
     def durations(self) -> Path:
         """What was learned of how long tasks take."""
-        return self._beside(".durations.json")
+        return self.journal.with_name(f"{self._stem}.durations.json")
+
+    @property
+    def _stem(self) -> str:
+        name = self.journal.name
+        return (name.removesuffix(ENDING) if name.endswith(ENDING) else self.journal.stem) or name
 
     def _beside(self, ending: str) -> Path:
-        name = self.journal.name
-        stem = name.removesuffix(ENDING) if name.endswith(ENDING) else self.journal.stem
-        return self.journal.with_name(f"{stem or name}{ending}")
+        own = f".{slug(self.batch)}" if self.batch else ""
+        return self.journal.with_name(f"{self._stem}{own}{ending}")
 
 
 @contextmanager

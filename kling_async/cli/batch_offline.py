@@ -14,6 +14,7 @@ from ..batch.queries import BatchRow
 from ..client import KlingClient
 from ..errors import InvalidRequest, JournalError
 from ..options import Limits, Polling
+from .batch_files import Places
 
 _NO_KEY: Final = "no-key-since-nothing-is-sent"
 
@@ -53,6 +54,12 @@ def one(batches: Sequence[BatchRow], name: str | None) -> BatchRow:
         raise InvalidRequest("journal", "must hold a batch, and holds none yet")
     names = ", ".join(row.name for row in batches)
     raise InvalidRequest("name", f"must be one of the journal's batches: {names}", name)
+
+
+def places(journal: Path, batches: Sequence[BatchRow], name: str) -> Places:
+    """Where things of one of the batches of a journal lie, or of one to be."""
+    first = batches[0].name if batches else name
+    return Places(journal, "" if name == first else name)
 
 
 def output(row: BatchRow) -> Path | None:

@@ -13,7 +13,6 @@ from cyclopts import Parameter
 from ..errors import InvalidRequest
 from ..options import Limits
 from . import amounts
-from .batch_files import Places
 from .common import CONNECTION, REQUEST, RUNNING, Connection
 
 _MANIFEST: Final = "The tasks: JSON lines of custom_id, endpoint and body (.jsonl), or a table (.csv, .parquet)."
@@ -72,14 +71,24 @@ class Manner:
                 yield from (f"--{field.name.replace('_', '-')}", str(value))
 
 
-def existing(journal: Path) -> Places:
-    """The journal of an earlier run. Raises `InvalidRequest` where there is none, so that none is begun by mistake."""
+def existing(journal: Path) -> None:
+    """Raise `InvalidRequest` where there is no journal of an earlier run, so that none is begun by mistake."""
     if not journal.is_file():
         raise InvalidRequest("journal", "must be the journal of a batch, which kling batch run makes", str(journal))
-    return Places(journal)
 
 
-def command(verb: str, journal: Path, *rest: str, connection: Connection | None = None) -> str:
-    """A command of this batch, ready to be typed."""
+def command(
+    verb: str, journal: Path, *rest: str, custom_id: str | None = None, connection: Connection | None = None
+) -> str:
+    """A command of this batch, ready to be typed; about one task, where that is named."""
     where = ["--base-url", connection.base_url] if connection and connection.base_url else []
-    return shlex.join(["kling", "batch", verb, str(journal), *rest, *where])
+    which = [] if custom_id is None else [custom_id]
+    if custom_id is not None and custom_id.startswith("-"):  # which is no option only behind this
+        rest, which = (*rest, *where, "--", custom_id), []
+        where = []
+    return shlex.join(["kling", "batch", verb, typed(journal), *which, *rest, *where])
+
+
+def typed(path: Path) -> str:
+    """A path as an argument, which is none of the options."""
+    return f"./{path}" if str(path).startswith("-") else str(path)

@@ -16,7 +16,7 @@ from ..batch.items import Plan, Summary
 from ..errors import InvalidRequest, JournalError, KlingError
 from . import amounts, batch_words
 from .batch_files import Places, unless_empty
-from .batch_options import Manner, command
+from .batch_options import Manner, command, typed
 from .batch_view import Commands, View, amiss, checking, view
 from .common import Attempt, storable
 from .failures import Exit, Failure, explain
@@ -174,10 +174,10 @@ def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError 
         else:
             shell.command(f"{tasks} left. Go on with:", again)
     elif summary["failed"] and again is not None:
-        retry = command("retry", job.places.journal, "--failed")
+        retry = command("retry", job.places.journal, *job.named, "--failed")
         shell.command("Failed tasks cost nothing. Make them again with:", retry)
     if summary["done"] and not left:
-        shell.command("See what it made on a page:", shlex.join(["kling", "gallery", str(job.places.journal)]))
+        shell.command("See what it made on a page:", shlex.join(["kling", "gallery", typed(job.places.journal)]))
     shell.line(str(job.results))
     if any(summary[name] for name in batch_words.AMISS):
         shell.line(str(job.errors))

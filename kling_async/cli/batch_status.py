@@ -204,7 +204,8 @@ def _care(look: Look) -> Iterator[RenderableType]:
             said = f": {one_line(row.error.message)}" if row.error else ""
             yield Text(plain(f"{one_line(row.custom_id)}{said}"))
             yield Text(
-                plain(f"  {command('resolve', look.journal, row.custom_id, '--look', *look.named)}"), style="bold cyan"
+                plain(f"  {command('resolve', look.journal, '--look', *look.named, custom_id=row.custom_id)}"),
+                style="bold cyan",
             )
         if look.summary[state.value] > len(rows):
             yield Text(f"and {look.summary[state.value] - len(rows):,} more", style="dim")

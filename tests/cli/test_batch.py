@@ -149,6 +149,25 @@ async def test_hundreds_of_wrong_rows_are_all_told(run: Run, tmp_path: Path, aga
     assert 300 == sum(line.startswith("line ") for line in ran.err.splitlines())
 
 
+async def test_batches_of_one_journal_replace_nothing_of_each_other(
+    against: Emulator, run: Run, tmp_path: Path
+) -> None:
+    """The files and results of a second one have names of their own, and so have the commands that are told."""
+    journal = tmp_path / "jobs.db"
+    one, two = (prompts(tmp_path, [picture("fox", f"fox {name}")], f"{name}.jsonl") for name in ("one", "two"))
+
+    await run("batch", "run", one, "--journal", journal)
+    second = await run("batch", "run", two, "--journal", journal)
+    exported = await run("batch", "export", journal, "--name", "two")
+
+    files = [tmp_path / "jobs-files" / "fox-0.png", tmp_path / "jobs.two-files" / "fox-0.png"]
+    results = [json.loads((tmp_path / f"jobs{each}.results.jsonl").read_text()) for each in ("", ".two")]
+    assert 2 == len({path.read_bytes() for path in files})
+    assert 2 == len({each["id"] for each in results})
+    assert [f"{tmp_path / 'jobs.two.results.jsonl'}"] == second.out.splitlines()
+    assert second.out.splitlines() == exported.out.splitlines()[:1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,27 @@ async def test_what_needs_no_vendor_needs_no_key(held: Path, run: Run, monkeypat
     ]
 
     assert [0] * 5 == codes
+
+
+async def test_an_id_that_begins_with_a_hyphen_can_be_typed(against: Emulator, run: Run, tmp_path: Path) -> None:
+    """The commands that are told work as they are."""
+    journal = tmp_path / "jobs.db"
+    against.add(Refuse(5000, calls="creates", first=1), RepeatedIds())
+    async with (
+        against.client(retry=Retry(settle=0.05)) as kling,
+        Batch(kling, "jobs", journal=journal, on_unknown="hold") as batch,
+    ):
+        await batch.add([{"custom_id": "-odd", "endpoint": "images.generate", "body": {"prompt": "a fox"}}])
+        await ended(batch)
+
+    shown = await run("batch", "status", journal)
+    line = next(line for line in shown.out.splitlines() if "batch resolve" in line)
+    resolved = await run(*shlex.split(line)[1:])
+    mistaken = await run("batch", "retry", journal, "-odd")
+
+    assert line.endswith(f"kling batch resolve {journal} --look -- -odd")
+    assert Exit.UNKNOWN == resolved.code
+    assert "has to stand behind --" in mistaken.words
 
 
 async def test_where_files_go_survives_a_decision(mixed: Path, run: Run, tmp_path: Path) -> None:
