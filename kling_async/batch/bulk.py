@@ -40,7 +40,7 @@ def enter(it: Transaction, name: str, account: str, options: Mapping[str, Any]) 
         raise JournalError(
             f"batch {name!r} was begun with account {entered.account!r}, and this is {account!r}: its tasks cannot be "
             f"asked for here. With keys of the same account, say account={entered.account!r} (--account on the command "
-            f"line); for another account, choose another name"
+            f"line); for another account, choose another name (--name)"
         )
     return entered
 
@@ -113,7 +113,7 @@ def _difference(connection: sqlite3.Connection, into: BatchRow, row: Planned) ->
         return None
     if same is not None:
         rule = "must be as it was when it was planned; give changed tasks a new custom_id, or a batch of their own"
-        field, value = ("body", "another one") if same[0] == row.endpoint else ("endpoint", row.endpoint)
+        field, value = ("body", None) if same[0] == row.endpoint else ("endpoint", row.endpoint)
         return RowError(row.where, row.custom_id, field, rule, value)
     (other,) = connection.execute(
         "SELECT custom_id FROM task WHERE batch_id = ? AND name = ?", (into.id, row.name)

@@ -89,7 +89,7 @@ class OwnedFile:
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            self._release(bare=True)
+            self._release(bare=True, refused=True)
             if isinstance(error, sqlite3.Error):
                 raise told(self.path, error) from error
             raise
@@ -105,13 +105,13 @@ class OwnedFile:
         finally:
             self._release(bare=bare)
 
-    def _release(self, *, bare: bool) -> None:
+    def _release(self, *, bare: bool, refused: bool = False) -> None:
         remove = bare and self._fresh and _identity(self.path) == self._identity
         if remove:
             for ending in ("", "-wal", "-shm"):
                 with contextlib.suppress(OSError):
                     Path(f"{self.path}{ending}").unlink()
-        self._ownership.release(remove=remove)
+        self._ownership.release(remove=remove or refused)
 
     def see(self) -> None:
         """Raise `JournalError` if the file is not there any more: what is written to it would be lost with it."""

@@ -456,6 +456,17 @@ async def test_of_a_journal_without_tasks_nothing_stays(tmp_path: Path) -> None:
     assert ["launch"] == names
 
 
+async def test_beside_what_is_no_journal_nothing_stays(tmp_path: Path) -> None:
+    """Not even the lock by which it was looked at."""
+    path = tmp_path / "notes.txt"
+    path.write_text("no journal")
+
+    with pytest.raises(JournalError, match="not a journal"):
+        await opened(path)
+
+    assert [path] == list(tmp_path.iterdir())
+
+
 async def test_a_journal_that_is_put_in_place_of_another_stays(tmp_path: Path) -> None:
     """Only what was made here is taken away when it holds nothing."""
     path = tmp_path / "jobs.db"
