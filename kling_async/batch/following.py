@@ -144,10 +144,10 @@ class Follower:
                     await self._resume()
                 case _:
                     raise RuntimeError(f"a task that is {self.row.state} needs no following")
-        except (Stopped, asyncio.CancelledError) as error:
+        except BaseException as error:
             if self.phase == "waiting" and self.row.state is State.SUBMITTING:
                 await self._step(Cause.GIVEN_BACK, why="the run was stopped")
-            if isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, Stopped):
                 raise
         finally:
             self._work = None
@@ -164,9 +164,9 @@ class Follower:
         elif self.row.state is State.UNKNOWN:
             await self._step(Cause.ABSENT, attempts=True)
 
-    def refused(self, error: KlingError) -> None:
-        """Take in that it was certainly not made, and is sent again."""
-        if self._work is None:
+    def refused(self, error: BaseException) -> None:
+        """Take in that it was certainly not made, and may be sent again."""
+        if self._work is None or self.row.state is not State.SUBMITTING:
             return
         self.phase = "waiting"
         self._later(Cause.PASSING, why=str(error))

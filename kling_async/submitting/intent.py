@@ -52,8 +52,8 @@ class Witness(Protocol):
         What it raises ends the create, and nothing is sent.
         """
 
-    def refused(self, error: KlingError) -> None:
-        """Take in that a POST certainly made nothing, and that it is sent again: after a pause, or with slots."""
+    def refused(self, error: BaseException) -> None:
+        """Take in that a POST certainly made nothing, and that it may be sent again: after a pause, or with slots."""
 
     def doubted(self, error: KlingError) -> None:
         """Take in that a POST may have made a task, which is looked for now."""

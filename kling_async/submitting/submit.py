@@ -196,6 +196,8 @@ class Submitter:
                 )
                 log.warning(_LEFT, it.endpoint, what, it.external_task_id, extra=it.named)
                 error.add_note(_note(it))
+            elif it.witness is not None:
+                it.witness.refused(error)
             raise
         it.hold.accepted()
         log.info("a task of %s was created, external_task_id %r", it.endpoint, it.external_task_id, extra=it.named)

@@ -305,6 +305,25 @@ async def test_keys_that_are_gone_refuse_no_task(journal: Path, error: Exception
     assert {"done"} == set(states(items).values())
 
 
+async def test_a_vault_that_breaks_leaves_no_doubt(journal: Path) -> None:
+    """What was not sent for want of keys is planned still, and nobody need decide about it."""
+    trouble = list[BaseException]()
+    async with Emulator(speed=SPEED) as emulator:
+        async with KlingClient(credentials=credentials(trouble), base_url=emulator.url) as kling:
+            async with Batch(kling, "teasers", journal=journal, on_unknown="hold") as batch:
+                await batch.add(pictures(3))
+                trouble.append(OSError("the vault is away"))
+                kling.inside.core.engine.authorizer.clock = lambda: 4e9  # the token has ended
+                with pytest.raises(OSError, match="vault"):
+                    await ended(batch)
+        async with emulator.client() as kling, Batch(kling, "teasers", journal=journal) as batch:
+            summary = batch.summary()
+            items = await ended(batch)
+
+    assert 3 == summary["planned"]
+    assert {"done"} == set(states(items).values())
+
+
 @pytest.mark.looptime
 async def test_an_account_that_may_ask_for_nothing_ends_the_run(journal: Path) -> None:
     """Also where all that is left to do is to look for creates."""
