@@ -120,7 +120,7 @@ class Batch:
     async def __aenter__(self) -> Self:
         """Open the journal; whatever an earlier process had on its way counts as unknown from here on."""
         if self._output is not None:
-            await asyncio.to_thread(writable, self._output)
+            await asyncio.to_thread(_output, self._output)
         account = self._account or await self._inside.core.engine.authorizer.account()
         journal = await Journal.open(self._path, now_ms=self._now_ms, point=self._point)
         try:
@@ -260,7 +260,7 @@ class Batch:
         with self._deciding("retry") as (journal, row):
             for state in states:
                 _among("states", state, get_args(Retried))
-            count = await journal.retry(row, [State(state) for state in states], custom_ids)
+            count = await journal.retry(row, [State(state) for state in states], _ids(custom_ids))
             await self._load()
         return count
 
@@ -271,7 +271,7 @@ class Batch:
         What was sent goes on: the vendor has no cancel call. Not while a run is under way.
         """
         with self._deciding("cancel") as (journal, row):
-            count = await journal.cancel(row, custom_ids, error=ItemError(type="Cancelled", message="cancelled"))
+            count = await journal.cancel(row, _ids(custom_ids), error=ItemError(type="Cancelled", message="cancelled"))
             await self._load()
         return count
 
@@ -412,6 +412,22 @@ def item_of(row: TaskRow) -> Item:
 def _named(field: str, given: object) -> str:
     if not isinstance(given, str) or not given.strip() or len(given) > _LONGEST or not given.isprintable():
         raise InvalidRequest(field, f"must be a text of 1 to {_LONGEST} printable characters", given)
+    return given
+
+
+def _output(given: Path) -> None:
+    try:
+        writable(given)
+    except InvalidRequest as error:
+        rule = error.rule
+    else:
+        return
+    raise InvalidRequest("output", rule or "", str(given))
+
+
+def _ids(given: Collection[str] | None) -> Collection[str] | None:
+    if isinstance(given, str):  # whose letters are a collection too
+        raise InvalidRequest("custom_ids", "must be several ids, such as a list, and not one text", given)
     return given
 
 

@@ -118,7 +118,7 @@ def _overall(summary: Summary, seconds: float | None, width: int) -> RenderableT
 def _pools(summary: Summary, *, wide: bool) -> Table:
     pools = summary.pools.values()
     columns = [each for each in _COLUMNS if (each.always or wide) and (each.kept or any(map(each.cell, pools)))]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style="dim")
     table.add_column("pool", no_wrap=True)
     for each in columns:
         table.add_column(each.title, justify="right", no_wrap=True)

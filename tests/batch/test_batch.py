@@ -517,6 +517,32 @@ async def test_planned_items_can_be_cancelled(journal: Path) -> None:
     assert {"p0": "refused", "p1": "done", "p2": "done", "p3": "refused"} == states(items)
 
 
+async def test_one_id_is_not_taken_for_the_ids_of_its_letters(journal: Path) -> None:
+    """Which a text is, to Python; nothing is cancelled or made anew by such a mistake."""
+    async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add([{**pictures(1)[0], "custom_id": "p"}])
+
+            with pytest.raises(InvalidRequest, match="custom_ids: must be several ids"):
+                await batch.cancel(custom_ids="p")
+            with pytest.raises(InvalidRequest, match="custom_ids: must be several ids"):
+                await batch.retry(custom_ids="p")
+
+            assert 1 == batch.summary()["planned"]
+
+
+async def test_an_output_that_is_no_directory_is_told_by_its_name(journal: Path) -> None:
+    """As it is called here, before there is a journal."""
+    journal.parent.joinpath("file").touch()
+    async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
+        batch = Batch(kling, "teasers", journal=journal, output=journal.parent / "file")
+
+        with pytest.raises(InvalidRequest, match="output: must be a directory that can be written"):
+            await batch.__aenter__()
+
+    assert not journal.exists()
+
+
 async def test_another_account_is_not_taken_for_the_same(journal: Path) -> None:
     """The message says how to go on where it is one."""
     async with Emulator(speed=SPEED) as first, first.client() as kling:
