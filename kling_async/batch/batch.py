@@ -180,8 +180,9 @@ class Batch:
         Nothing more is sent while items are not taken. Leaving the loop early ends the run at once; what is on its way
         is taken up by the next one. With *include_ended* the items that had ended before come first. In the end raises
         what stopped it, once everything that was paid is finished: `AccountError`, `AuthenticationError`,
-        `PermissionDenied`, `IPNotAllowed`, or `DownloadError` for files that could not be stored, which the next run
-        fetches. `JournalError` is raised at once.
+        `PermissionDenied`, `IPNotAllowed`, `MissingCredentials`, what the vendor said of a task that could not be
+        followed to its end, or `DownloadError` for files that could not be stored; the next run goes on with those.
+        `JournalError` is raised at once, and so is `ClientClosed`.
         """
         journal, row = self._open()
         if self._runner is not None or self._decisions:

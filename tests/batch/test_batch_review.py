@@ -27,10 +27,13 @@ from kling_async import (
     ResponseError,
     Retry,
 )
+from kling_async.api import ROWS
+from kling_async.batch.budget import Budget, limits
 from kling_async.batch.items import Item
 from kling_async.batch.states import State
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY, Emulator
 from kling_async.emulator.faults import Bend, Fault, Hide, Lose, Refuse, RepeatedIds, Slow
+from kling_async.protocol.endpoint import TaskSpec
 from tests.support.batches import ended, made, names, pictures, states, videos
 
 SPEED = 400.0
@@ -207,6 +210,35 @@ async def test_rows_may_come_because_of_the_last_item(journal: Path) -> None:
                     await batch.add(pictures(1, start=len(seen)))
 
     assert ["p0", "p1", "p2", "p3"] == seen
+
+
+async def test_more_rows_than_stand_in_line_are_all_made(journal: Path) -> None:
+    """As some go, others come."""
+    async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(60))
+            items = await ended(batch)
+
+    assert 60 == len(items)
+    assert [1] * 60 == made(emulator)
+
+
+async def test_stop_calls_back_who_stands_in_line(journal: Path) -> None:
+    """For slots that somebody else's tasks have, for as long as those take."""
+    async with Emulator(speed=0.01) as emulator, emulator.client(limits=Limits(image=1)) as kling:
+        await kling.images.generate.submit(ROWS["images.generate"].request(prompt="slow"))
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(3))
+            run = asyncio.create_task(ended(batch))
+            await until(lambda: kling.slots["image"].queued == 3)
+            batch.stop()
+            async with asyncio.timeout(10):
+                items = await run
+            summary = batch.summary()
+
+        assert {} == items
+        assert ("asked", 3) == (summary.stopped, summary["planned"])
+        assert 1 == len(emulator.tasks)
 
 
 async def test_stop_does_not_wait_for_slots(journal: Path) -> None:
@@ -457,6 +489,23 @@ async def test_a_file_that_the_vendor_keeps_no_longer_is_told_and_the_task_is_do
     assert {} == again
 
 
+@pytest.mark.parametrize("output", ["out", None])
+async def test_a_success_of_which_nothing_can_be_read_says_so(
+    tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, output: str | None
+) -> None:
+    """It is paid and over, so that it is done; nobody is to take it for a result, nor to wait for its files."""
+    monkeypatch.setattr(TaskSpec, "_result", lambda row, *_: row.result())
+    async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
+        async with Batch(kling, "teasers", journal=journal, output=output and tmp_path / output) as batch:
+            await batch.add(pictures(1))
+            items = await ended(batch)
+
+    error = items["p0"].error
+    assert {"p0": "done"} == states(items)
+    assert error is not None
+    assert "ResponseError" == error.type
+
+
 async def test_words_with_broken_letters_are_told_all_the_same(journal: Path) -> None:
     """JSON may hold half of a surrogate pair, which no file and no terminal takes."""
     async with Emulator(speed=SPEED, faults=[Refuse(1301, calls="creates", message="half \ud83d")]) as emulator:
@@ -503,6 +552,32 @@ async def test_what_came_to_nothing_before_is_no_error_of_what_was_made_in_the_e
 
 
 # Budgets
+
+
+def test_a_budget_takes_in_what_was_charged_in_the_end() -> None:
+    """Less than expected leaves room for more, more leaves less; what the vendor does not tell counts as expected."""
+    budget = Budget({"image": Decimal(10)})
+    admitted = [budget.admit("image", Decimal(6)), budget.admit("image", Decimal(6))]
+
+    budget.settle("image", Decimal(6), Decimal(4))
+    admitted.append(budget.admit("image", Decimal(6)))
+    budget.settle("image", Decimal(6), None)
+    admitted.append(budget.admit("image", Decimal("0.1")))
+    budget.settle("image", Decimal(6), Decimal(0))
+    admitted.append(budget.admit("image", Decimal(7)))
+    admitted.append(budget.admit("image", None))
+    admitted.append(budget.admit("video", None))
+
+    assert [True, False, True, False, False, False, True] == admitted
+    assert {"image": Decimal(4)} == budget.taken
+
+
+def test_nothing_may_be_the_budget() -> None:
+    """Then nothing that costs anything is sent."""
+    budget = Budget(limits(0, frozenset({"image"})), closed=True)
+
+    assert (True, False) == (budget.admit("image", Decimal(0)), budget.admit("image", Decimal("0.01")))
+    assert not budget.admit("video", Decimal(0))
 
 
 async def test_one_number_is_the_budget_of_one_pool_also_when_rows_come_later(journal: Path) -> None:
