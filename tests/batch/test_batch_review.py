@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -578,6 +580,21 @@ def test_nothing_may_be_the_budget() -> None:
 
     assert (True, False) == (budget.admit("image", Decimal(0)), budget.admit("image", Decimal("0.01")))
     assert not budget.admit("video", Decimal(0))
+
+
+async def test_what_a_task_cost_less_than_expected_is_there_for_others(journal: Path) -> None:
+    """In the same run."""
+    async with Emulator(speed=SPEED) as emulator, emulator.client(limits=Limits(image=1)) as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(3, model_name="kling-v2-1"))
+        with closing(sqlite3.connect(journal, isolation_level=None)) as connection:
+            connection.execute("UPDATE task SET estimate = '5'")  # and four are charged
+        async with Batch(kling, "teasers", journal=journal, max_units=9) as batch:
+            items = await ended(batch)
+            summary = batch.summary()
+
+    assert {"p0": "done", "p1": "done"} == states(items)
+    assert ("budget", Decimal(8)) == (summary.stopped, summary.pools["image"].units)
 
 
 async def test_one_number_is_the_budget_of_one_pool_also_when_rows_come_later(journal: Path) -> None:
