@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownOptionError
 
 from .. import __version__
 from ..errors import KlingError
@@ -24,6 +24,7 @@ HELP: Final = (
     "Keys come from KLING_ACCESS_KEY and KLING_SECRET_KEY, or from KLING_API_KEY. "
     "Without a key, try kling demo, or add --emulator."
 )
+_HYPHEN: Final = ". What begins with a hyphen and is none has to stand behind --"
 EXIT_CODES: Final = """Exit codes:
   0    all went well
   1    the vendor, the network or the disk failed, or a batch stopped early
@@ -79,6 +80,6 @@ def _usage(error: CycloptsError) -> Failure:
         type="Usage",
         title="Not sent: usage",
         message=str(error),
-        advice="Add --help to see the options. What begins with a hyphen and is none has to stand behind --",
+        advice=f"Add --help to see the options{_HYPHEN if isinstance(error, UnknownOptionError) else ''}",
         exit=Exit.USAGE,
     )
