@@ -25,10 +25,11 @@ from .media.downloads import Downloader
 from .options import Downloads, Limits, Polling, Retry, Validation, validation
 from .protocol.endpoint import Pool
 from .submitting.ledger import Priority, Slots
-from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
+from .transport.auth import Authorizer, Credentials, checked, credentials
 from .transport.budget import RetryBudget
 from .transport.engine import Engine
 from .transport.http import HTTP, SINGAPORE, base_url, is_loopback
+from .wording import Hidden
 
 Q = TypeVar("Q")
 R = TypeVar("R")

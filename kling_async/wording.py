@@ -17,6 +17,13 @@ _AUTHORITY: Final = re.compile(r"[^/?#\\]*")
 _CLEAN_AUTHORITY: Final = re.compile(r"(\[[^\[\]@]*\]|[^:@]*)(:\d*)?")
 
 
+class Hidden:
+    """Stands where a value must not be shown."""
+
+    def __repr__(self) -> str:
+        return "a value that is not shown"
+
+
 def shown(value: object, limit: int = 80) -> str:
     """
     A value as an error message or a repr shows it: short, whatever it is.
