@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .integrations.fastapi import Kling, install_errors, kling_client, kling_lifespan, updates_response
+from .integrations.fastapi import Kling, callback_router, install_errors, kling_client, kling_lifespan, updates_response
 
-__all__ = ["Kling", "install_errors", "kling_client", "kling_lifespan", "updates_response"]
+__all__ = ["Kling", "callback_router", "install_errors", "kling_client", "kling_lifespan", "updates_response"]

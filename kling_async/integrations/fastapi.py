@@ -10,19 +10,21 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Final, TypeAlias, overload
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from ..client import KlingClient
 from ..errors import KlingError
 from ..handle import TaskHandle
+from ..webhooks.callbacks import Callbacks
 from ..wording import one_line
 from .problems import MEDIA_TYPE, problem
+from .receiving import ALLOW, answered
 from .streams import Show, events, is_end, snapshot
 
-__all__ = ["Kling", "install_errors", "kling_client", "kling_lifespan", "updates_response"]
+__all__ = ["Kling", "callback_router", "install_errors", "kling_client", "kling_lifespan", "updates_response"]
 
 log: Final = logging.getLogger("kling_async.fastapi")
 
@@ -95,6 +97,27 @@ async def _answer(request: Request, error: Exception) -> Response:
     if told.status >= 500:
         log.warning("answered %d: %s: %s", told.status, type(error).__name__, one_line(str(error)))
     return JSONResponse(dict(told.body), told.status, dict(told.headers), MEDIA_TYPE)
+
+
+def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
+    """
+    A receiver of callbacks: `app.include_router(callback_router(callbacks, prefix="/kling"))`.
+
+    That is for a `Callbacks.url` of `https://<host>/kling`. Answers with a status and no body: 200, or 404 for whatever is wrong, 405, 408 where the body takes longer than
+    five seconds, 413 above 64 KiB. It is not in the schema. The paths are as good as keys: keep them out of access
+    logs, uvicorn's and your proxy's.
+    """
+
+    async def call(request: Request) -> Response:
+        try:
+            status = await answered(callbacks, request.method, request.scope["path"], request.headers, request.stream())
+        except ClientDisconnect:
+            status = 408  # nobody is there to read it
+        return Response(status_code=status, headers=ALLOW.get(status))
+
+    router = APIRouter(prefix=prefix)
+    router.add_route("/v1/{external_id}/{token}", call, methods=[], include_in_schema=False)
+    return router
 
 
 def updates_response(

@@ -24,7 +24,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _LONGEST: Final = 3600.0
 """Seconds that anybody is asked to wait."""
 _ROWS: Final = 20
-_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 Members: TypeAlias = Mapping[str, object]
 

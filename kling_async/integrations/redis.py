@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from itertools import islice
 from types import TracebackType
@@ -20,6 +20,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError
+
+from ..models import TaskStatus
+from ..webhooks.hub import Told
 
 __all__ = ["RedisHub"]
 
@@ -51,7 +54,7 @@ class RedisHub:
         self._redis: Any = _connected(redis) if isinstance(redis, str) else redis  # whose parameters have no types
         self._channel = channel
         self._listeners = 0
-        self._waiting = dict[str, None]()
+        self._waiting = dict[str, TaskStatus]()
         self._turn = asyncio.Lock()
         self._idle_until = 0.0
         self._away = False
@@ -74,27 +77,25 @@ class RedisHub:
         if self._own:
             await self._redis.aclose()
 
-    async def wake(self, external_id: str) -> None:
+    async def wake(self, external_id: str, status: TaskStatus = TaskStatus.UNKNOWN) -> None:
         """
         Tell all listeners that there is news of a task, within a second or not at all.
 
-        Wakes that come while one is being told go together, and those of one task are told once.
+        Wakes that come while one is being told go together, and of those of one task the last is told.
         """
         if asyncio.get_running_loop().time() < self._idle_until:
             return
-        self._waiting[external_id] = None
+        self._waiting[external_id] = status
         async with self._turn:
             if external_id in self._waiting:  # else it went along with somebody else's
                 await self._publish()
 
-    def listen(self, told: Callable[[str], None]) -> AbstractAsyncContextManager[None]:
-        """Call *told* with the external id of every wake, of any process, until the block is left."""
+    def listen(self, told: Told) -> AbstractAsyncContextManager[None]:
+        """Call *told* for every wake, of any process, until the block is left."""
         return self._listening(told)
 
     async def _publish(self) -> None:
-        going = list(islice(self._waiting, _MOST))
-        for each in going:
-            del self._waiting[each]
+        going = {each: self._waiting.pop(each) for each in list(islice(self._waiting, _MOST))}
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._redis.publish(self._channel, json.dumps(going))
@@ -104,7 +105,7 @@ class RedisHub:
             self._lost(error)
 
     @asynccontextmanager
-    async def _listening(self, told: Callable[[str], None]) -> AsyncGenerator[None, None]:
+    async def _listening(self, told: Told) -> AsyncGenerator[None, None]:
         tried = asyncio.Event()
         self._listeners += 1
         following = asyncio.create_task(self._follow(told, tried), name="kling_async RedisHub")
@@ -120,7 +121,7 @@ class RedisHub:
             if not self._listeners:
                 await self.close()
 
-    async def _follow(self, told: Callable[[str], None], tried: asyncio.Event) -> None:
+    async def _follow(self, told: Told, tried: asyncio.Event) -> None:
         """Listen, and listen again, until cancelled."""
         attempts = 0
         while True:
@@ -132,8 +133,8 @@ class RedisHub:
                             attempts = 0
                             self._back()
                             tried.set()
-                        for external_id in _ids(data) if kind == "message" else ():
-                            told(external_id)
+                        for external_id, status in _wakes(data) if kind == "message" else ():
+                            told(external_id, status)
             except _TROUBLE as error:
                 self._lost(error)
             tried.set()
@@ -175,10 +176,11 @@ async def _heard(channel: Any) -> AsyncGenerator[tuple[str, Any], None]:
             await channel.ping()
 
 
-def _ids(data: str | bytes) -> list[str]:
-    """The external ids of a message; none where it is not one of ours."""
+def _wakes(data: str | bytes) -> list[tuple[str, TaskStatus]]:
+    """External ids and claimed statuses; none where a message is not one of ours."""
     try:
-        told: object = json.loads(data)
+        wakes: object = json.loads(data)
     except (ValueError, RecursionError):
         return []
-    return [each for each in cast("list[object]", told) if isinstance(each, str)] if isinstance(told, list) else []
+    told = cast("dict[str, object]", wakes) if isinstance(wakes, dict) else {}
+    return [(external_id, TaskStatus(str(status))) for external_id, status in told.items()]
