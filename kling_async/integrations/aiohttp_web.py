@@ -12,9 +12,9 @@ __all__ = ["callback_app"]
 
 def callback_app(callbacks: Callbacks) -> web.Application:
     """
-    A receiver of callbacks: `app.add_subapp("/kling", callback_app(callbacks))`.
+    Receive what comes in at the addresses of *callbacks*: a sub-application for `app.add_subapp("/kling", ...)`.
 
-    That is for a `Callbacks.url` of `https://<host>/kling`. Answers with a status and no body: 200, or 404 for whatever is wrong, 405, 408 where the body takes longer than
+    It answers with a status and no body: 200, or 404 for whatever is wrong, 405, 408 where the body takes longer than
     five seconds, 413 above 64 KiB. The paths are as good as keys: keep them out of access logs, your proxy's too.
     """
 

@@ -21,7 +21,7 @@ from ..handle import TaskHandle
 from ..webhooks.callbacks import Callbacks
 from ..wording import one_line
 from .problems import MEDIA_TYPE, problem
-from .receiving import ALLOW, answered
+from .receiving import ALLOW, GIVEN_UP, answered
 from .streams import Show, events, is_end, snapshot
 
 __all__ = ["Kling", "callback_router", "install_errors", "kling_client", "kling_lifespan", "updates_response"]
@@ -101,22 +101,23 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
     """
-    A receiver of callbacks: `app.include_router(callback_router(callbacks, prefix="/kling"))`.
+    Receive what comes in at the addresses of *callbacks*; with a prefix `/kling` for a `url` of `https://<host>/kling`.
 
-    That is for a `Callbacks.url` of `https://<host>/kling`. Answers with a status and no body: 200, or 404 for whatever is wrong, 405, 408 where the body takes longer than
-    five seconds, 413 above 64 KiB. It is not in the schema. The paths are as good as keys: keep them out of access
-    logs, uvicorn's and your proxy's.
+    Answers with a status and no body: 200, or 404 for whatever is wrong, 405, 408 where the body takes longer than five
+    seconds, 413 above 64 KiB. It is not in the schema. The paths are as good as keys: keep them out of access logs,
+    uvicorn's and your proxy's.
     """
 
     async def call(request: Request) -> Response:
         try:
             status = await answered(callbacks, request.method, request.scope["path"], request.headers, request.stream())
         except ClientDisconnect:
-            status = 408  # nobody is there to read it
+            status = GIVEN_UP
         return Response(status_code=status, headers=ALLOW.get(status))
 
-    router = APIRouter(prefix=prefix)
-    router.add_route("/v1/{external_id}/{token}", call, methods=[], include_in_schema=False)
+    router = APIRouter()
+    # Starlette's own route, which knows nothing of models; no methods are all of them, which are judged like the rest.
+    router.add_route(f"{prefix}/v1/{{external_id}}/{{token}}", call, methods=[], include_in_schema=False)
     return router
 
 

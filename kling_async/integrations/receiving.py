@@ -15,7 +15,8 @@ from ..webhooks.receive import LIMIT, SECONDS, Refusal, admit, receive
 
 _OK: Final = 200
 """The only answer that the vendor's page names."""
-_SLOW: Final = 408
+GIVEN_UP: Final = 408
+"""For a body that does not come; a sender that has left does not see it."""
 ALLOW: Final[Mapping[int, Mapping[str, str]]] = {405: {"Allow": "POST"}}
 """Headers that a status must come with."""
 
@@ -34,8 +35,8 @@ async def answered(
     try:
         async with asyncio.timeout(SECONDS):
             body = await _read(chunks)
-    except TimeoutError:
-        return _SLOW
+    except (TimeoutError, ConnectionError):
+        return GIVEN_UP
     hint = receive(callbacks, method, path, headers, body, time.time())
     if isinstance(hint, Refusal):
         return hint.status

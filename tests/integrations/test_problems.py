@@ -34,7 +34,9 @@ def one(kind: type[KlingError]) -> KlingError:
         ),
         errors.TaskTimeout: errors.TaskTimeout(handle, 5.0),
         errors.TaskLost: errors.TaskLost(ref, seconds=60.0),
-        errors.DownloadError: errors.DownloadError(f"{INSIDE} to /home/canary-value", done=[Path("/home/canary-value")]),
+        errors.DownloadError: errors.DownloadError(
+            f"{INSIDE} to /home/canary-value", done=[Path("/home/canary-value")]
+        ),
     }
     return made.get(kind) or kind(f"{INSIDE} canary-value")
 
