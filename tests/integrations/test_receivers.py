@@ -137,7 +137,13 @@ async def test_a_callback_wakes_whoever_waits(serve: Serve) -> None:
 
 async def test_both_shapes_unknown_fields_and_any_content_type_will_do(serve: Serve) -> None:
     """The vendor's newer bodies, and whatever it adds to them."""
-    newer = {"id": "1", "status": "succeeded", "update_time": 1781080794151, "news": {"a": [1]}, "outputs": []}
+    newer: dict[str, object] = {
+        "id": "1",
+        "status": "succeeded",
+        "update_time": 1781080794151,
+        "news": {"a": [1]},
+        "outputs": [],
+    }
     async with receiving(serve) as receiver:
         answer = await receiver.post(receiver.path(), packed(newer), {"Content-Type": "text/plain"})
 
@@ -202,7 +208,7 @@ PATHS: Final[Mapping[str, Callable[[str, str], str]]] = {
     "another_version": lambda good, _: good.replace("/v1/", "/v2/"),
     "deeper": lambda good, _: good + "/more",
     "higher": lambda good, _: good.rpartition("/")[0],
-    "elsewhere": lambda *_: "/kling",
+    "elsewhere": lambda _good, _other: "/kling",
 }
 
 
