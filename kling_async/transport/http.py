@@ -23,7 +23,7 @@ from .bodies import Outgoing, Small
 from .uploads import Upload, Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ..protocol.call import Call
@@ -86,6 +86,11 @@ class HTTP:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What every request says besides who sends it."""
+        return _HEADERS if self.borrowed is None else {**self.borrowed.headers, **_HEADERS}
 
     @property
     def trusted(self) -> bool:
