@@ -88,6 +88,8 @@ class SubmitEnded(SubmitEvent):
     """
     task_id: str | None = None
     """The task's own id, if it was accepted; it goes on and is billed."""
+    pool: str = attrs.field(default="", eq=False)
+    """Whose slots a task of it takes."""
     error: BaseException | None = attrs.field(default=None, eq=False)
     """What it ended in, if it was not accepted."""
     cancelled: bool = attrs.field(default=False, eq=False)

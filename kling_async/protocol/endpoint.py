@@ -207,7 +207,6 @@ class TaskSpec(Generic[P, Q, R]):
             read=read,
             repeatable=False,
             endpoint=self.name,
-            external_task_id=external,
         )
 
     def _made(self, external_task_id: str, data: Json) -> Task[R | None]:

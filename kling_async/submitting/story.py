@@ -99,6 +99,7 @@ class Story:
                     external_task_id=self.external_task_id,
                     outcome=outcome,
                     task_id=task_id,
+                    pool=self.pool,
                     error=error,
                     cancelled=cancelled or isinstance(error, asyncio.CancelledError),
                     seconds=_now() - self._begun,

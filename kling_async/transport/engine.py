@@ -36,6 +36,7 @@ from .healing import AGAIN, BY_CLOCK, ahead, clock_is, second
 from .http import HTTP
 from .rate import Rate, RateGate
 from .watching import Exchanges
+from .watching import log as http_log
 
 T = TypeVar("T")
 
@@ -129,8 +130,8 @@ class Engine:
             token = another or self.authorizer.current or await self.authorizer.renew()
             now = asyncio.get_running_loop().time
             cuts, start = gate.rate.cuts, now()
-            exchange = self._watched if self.tell or self._exchanges.wanted else self.http.exchange
-            answer = await exchange(call, token, leaving)
+            watched = self.tell.listeners or http_log.isEnabledFor(logging.DEBUG)
+            answer = await (self._watched if watched else self.http.exchange)(call, token, leaving)
             try:
                 value = call.read(unwrap(answer, self.authorizer.mask))
             except KlingError as error:
@@ -160,7 +161,7 @@ class Engine:
 
     async def _watched(self, call: Call[T], token: Secret, leaving: Callable[[], None] | None) -> Answer:
         """Exchange, log both sides of it, and tell of an answer that does not come."""
-        now, logged = asyncio.get_running_loop().time, self._exchanges.wanted
+        now, logged = asyncio.get_running_loop().time, http_log.isEnabledFor(logging.DEBUG)
         start = now()
         if logged:
             self._exchanges.request(call, self.http.headers)

@@ -36,18 +36,13 @@ def prompts_wanted(environ: Mapping[str, str] = os.environ) -> bool:
 
 @attrs.frozen(eq=False)
 class Exchanges:
-    """Logs exchanges with one vendor."""
+    """Logs exchanges with one vendor; to be asked only where `log` is enabled for DEBUG."""
 
     base: URL
     mask: Mask = attrs.field(repr=False)
     """Takes known secrets out of a text."""
     prompts: bool = False
     """Whether bodies are shown."""
-
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody would read them."""
-        return log.isEnabledFor(logging.DEBUG)
 
     def request(self, call: Call[Any], headers: Mapping[str, str]) -> None:
         """A request is about to be sent."""
