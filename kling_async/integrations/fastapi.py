@@ -30,7 +30,7 @@ log: Final = logging.getLogger("kling_async.fastapi")
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]
 
-_STATE: Final = "kling_async"
+_STATE: Final = "kling"
 _SAFE: Final = ("GET", "HEAD")
 _PATIENCE: Final = 30.0
 """Seconds after which a browser that takes nothing any more is given up."""
@@ -49,7 +49,8 @@ def kling_lifespan(make: Callable[[], KlingClient] | None = None, /, **options: 
     A lifespan that opens one client when the application starts, and closes it when it ends: `FastAPI(lifespan=...)`.
 
     Takes the options of `KlingClient`, or a function that makes the client. It is made on the loop of the worker, so
-    each worker has its own. In a lifespan of your own, enter it and yield what it yields, with your own state.
+    each worker has its own. In a lifespan of your own, enter it and yield what it yields, `{"kling": client}`, with
+    your own state.
     """
     created = make or (lambda: KlingClient(**options))
 
