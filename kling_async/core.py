@@ -41,6 +41,7 @@ from .polling import memory
 from .polling.calls import Calls
 from .polling.durations import Durations, Kind
 from .polling.lookup import find, made
+from .polling.told import Told
 from .polling.watcher import Watcher
 from .protocol.call import Call, Json
 from .protocol.endpoint import Overview, Pool, TaskSpec, Wanted
@@ -80,6 +81,8 @@ class Core:
     watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher], init=False)
     remembered: dict[str, Any] | None = attrs.field(default=None, init=False)
     """What the memory of durations held when it was first needed."""
+    told: Told = attrs.field(factory=Told, init=False)
+    """What listeners know of tasks."""
     closing: bool = attrs.field(default=False, init=False)
     """From now on nobody is let in any more."""
     crowded: set[Pool] = attrs.field(factory=set[Pool], init=False)
@@ -133,8 +136,9 @@ class Core:
         made = watcher.made(created.task, now if created.born is None else created.born)
         born = None if created.born is None else made  # one that was found again has an age that only its row tells
         handle = TaskHandle(row.name, self, task=created.task, external_task_id=external, born=born, kind=kind)
-        if created.task.status is not TaskStatus.SUBMITTED:
-            self.changed(handle, TaskStatus.SUBMITTED)
+        if self.tell:
+            self.told.change(row.name, created.task.id, TaskStatus.SUBMITTED)  # as its create was told to have ended
+            self.changed(handle)
         if created.task.status.final:
             hold.release()
         else:
@@ -199,12 +203,13 @@ class Core:
         if self.tell and handle.awaited:
             self.tell(WaitFailed(**_about(handle), error=error))
 
-    def changed(self, handle: TaskHandle[Any], before: TaskStatus, /) -> None:
+    def changed(self, handle: TaskHandle[Any], /) -> None:
         """A task was seen in another state, which another handle of it may have shown already."""
-        if not self.tell:
+        task = handle.latest
+        if not self.tell or task is None:
             return
-        other, task = self.watcher(handle.endpoint).other(handle), handle.latest
-        if task is None or (other is not None and other.status is task.status):
+        before = self.told.change(handle.endpoint, task.id, task.status)
+        if before is None:
             return
         took = None
         if task.status.final and task.created_ms is not None and task.updated_ms is not None:
@@ -243,6 +248,7 @@ class Core:
         if held is not None:
             held.release(None if handle.born is None else asyncio.get_running_loop().time() - handle.born)
         if self.tell and not handle.done:
+            self.told.forget(handle.endpoint, handle.id)
             self.tell(TaskGone(**_about(handle), before=handle.status))
         watcher = self.watcher(handle.endpoint)
         other = watcher.other(handle)

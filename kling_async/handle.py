@@ -98,8 +98,8 @@ class Keeper(Protocol):
         """Seconds that a pending task goes on for in half of all cases; None if its age is not known."""
         ...
 
-    def changed(self, handle: TaskHandle[Any], before: TaskStatus, /) -> None:
-        """The task was seen in another state than *before*."""
+    def changed(self, handle: TaskHandle[Any], /) -> None:
+        """The task was seen in another state than this handle knew of."""
         ...
 
     def failed(self, handle: TaskHandle[Any], error: Exception, /) -> None:
@@ -362,11 +362,11 @@ class TaskHandle(Generic[R]):
                 return
             if task == known and self._lost is None:
                 return
-        before = TaskStatus.UNKNOWN if known is None or self._lost is not None else known.status
+        changed = known is None or self._lost is not None or task.status is not known.status
         self._task, self._id, self._lost = task, task.id, None
         self._external_task_id = task.external_task_id or self._external_task_id
-        if task.status is not before:
-            self._keeper.changed(self, before)
+        if changed:
+            self._keeper.changed(self)
         if task.status.final:
             self._keeper.ended(self)
         elif self.hold is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from kling_async import Polling, Task, TaskHandle, TaskStatus, VideoResult
+from kling_async import Polling, Task, TaskHandle, VideoResult
 from kling_async.api import Videos
 from kling_async.polling.calls import Calls
 from kling_async.polling.durations import Durations
@@ -165,7 +165,7 @@ class World:
         """Be the keeper of the handles."""
         return self.watcher.eta(handle)
 
-    def changed(self, handle: TaskHandle[Any], before: TaskStatus) -> None:
+    def changed(self, handle: TaskHandle[Any]) -> None:
         """Be the keeper of the handles."""
 
     def failed(self, handle: TaskHandle[Any], error: Exception) -> None:
