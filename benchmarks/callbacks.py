@@ -74,8 +74,7 @@ async def scenario(name: str, faults: Sequence[Fault] | None, kind: str, count: 
     """One line of the table."""
     callbacks, runner = await receiver()
     tally, lags = Tally(), list[float]()
-    limits = {} if slots is None else {"slots": {kind: slots}}
-    async with Emulator(faults=faults or (), seed=7, **limits) as emulator:
+    async with Emulator(faults=faults or (), seed=7, slots=None if slots is None else {kind: slots}) as emulator:
         kling: KlingClient = emulator.client(
             on_event=tally, callbacks=None if faults is None else callbacks, polling=None
         )

@@ -62,6 +62,8 @@ class Callbacks:
         """What knows the vendor's secrets, where there are any."""
 
     def __repr__(self) -> str:
+        if not hasattr(self, "signer"):
+            return "<Callbacks not made>"
         return f"Callbacks(url={self.url!r}, keys={self.ring!r}, secret={self.signer!r}, hub={self.hub!r})"
 
     def __copy__(self) -> Self:
