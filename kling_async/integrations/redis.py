@@ -115,8 +115,9 @@ class RedisHub:
                     await tried.wait()
             yield
         finally:
-            following.cancel()
-            await asyncio.wait([following])
+            while not following.done():
+                following.cancel()  # again and again: asyncio.wait_for below Python 3.12, with which redis-py sends,
+                await asyncio.wait([following], timeout=0.1)  # swallows one that comes as it ends
             self._listeners -= 1
             if not self._listeners:
                 await self.close()
