@@ -299,10 +299,14 @@ async def test_several_listeners_are_told_in_turn_and_one_that_fails_is_no_hindr
 async def test_no_event_is_made_where_nobody_listens(faults: list[Fault], monkeypatch: pytest.MonkeyPatch) -> None:
     """Not one, whatever happens."""
     made = list[str]()
+
+    def make(event: Event, **_: object) -> None:
+        made.append(type(event).__name__)
+
     for name in kinds.__all__:
         kind = getattr(kinds, name)
         if attrs.has(kind):
-            monkeypatch.setattr(kind, "__init__", lambda self, **_: made.append(type(self).__name__))
+            monkeypatch.setattr(kind, "__init__", make)
 
     async with Emulator(slots={"image": 1}, faults=faults) as emulator, emulator.client() as kling:
         handles = await asyncio.gather(*(kling.images.generate(prompt="a fox") for _ in range(2)))
