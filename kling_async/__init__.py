@@ -121,7 +121,18 @@ __all__ = [
     "__version__",
 ]
 
-_ROOMS: Final = (*("_version", "errors", "models", "options", "handle", "transport.auth", "webhooks.callbacks", "webhooks.hub", "client", "batch.batch"),)
+_ROOMS: Final = (
+    "_version",
+    "errors",
+    "models",
+    "options",
+    "handle",
+    "transport.auth",
+    "webhooks.hub",
+    "webhooks.callbacks",
+    "client",
+    "batch.batch",
+)
 """Where the names live, light rooms first."""
 _PUBLIC: Final = frozenset({"api", "emulator", "errors", "events", "models"})
 """Modules that may be reached as attributes."""
