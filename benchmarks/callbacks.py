@@ -52,7 +52,7 @@ class Tally:
         if isinstance(event, Polled):
             self.asked += 1
             self._counted = False
-        elif isinstance(event, TaskChanged) and event.status.final and not self._counted:
+        elif isinstance(event, TaskChanged) and event.status in ("succeed", "failed") and not self._counted:
             self.fruitful += 1
             self._counted = True
 

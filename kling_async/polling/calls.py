@@ -18,6 +18,8 @@ _TOLERATED: Final = 0.05
 """Part of them whose callbacks may be lost."""
 _MOST: Final = 10_000
 """Changes that are waited for at most."""
+_INSTANT: Final = 1e-3
+"""Seconds by which a timer may be early."""
 
 
 class Calls:
@@ -37,9 +39,10 @@ class Calls:
         if len(self._heard) < _MOST:
             self._heard[external_id, end] = None
 
-    def repeated(self, external_id: str, now: float, *, end: bool) -> None:
+    def repeated(self, external_id: str, *, end: bool) -> None:
         """A callback claims what was seen already, or what is about no task that is known."""
-        if self._missing.pop((external_id, end), -1.0) >= now:
+        if (external_id, end) in self._missing:
+            del self._missing[external_id, end]
             self._count(came=True, end=end)
 
     def seen(self, external_id: str, now: float, *, end: bool) -> None:
@@ -60,7 +63,7 @@ class Calls:
 
     def judge(self, now: float) -> bool:
         """Whether callbacks may be relied on."""
-        while self._missing and (oldest := next(iter(self._missing.items())))[1] < now:
+        while self._missing and (oldest := next(iter(self._missing.items())))[1] <= now + _INSTANT:
             del self._missing[oldest[0]]
             self._count(came=False, end=oldest[0][1])
         lost = self._came.count(False)

@@ -283,7 +283,7 @@ class Watcher:
         now, end = asyncio.get_running_loop().time(), status.final or status is TaskStatus.UNKNOWN
         handles = self._handles(external_id)
         if not handles or status is TaskStatus.SUBMITTED or (handles[-1].status is TaskStatus.PROCESSING and not end):
-            self._calls.repeated(external_id, now, end=end)
+            self._calls.repeated(external_id, end=end)
             return bool(handles)
         self._calls.heard(external_id, end=end)
         watched = [handle for handle in handles if self.debts.has(handle)]

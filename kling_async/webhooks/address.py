@@ -58,7 +58,7 @@ class KeyRing:
 
     def opened(self, path: str) -> str | None:
         """The external id of a path that ends as `path` ends one, with a token of one of the keys; else None."""
-        parts = path.rsplit("/", 3)
+        parts = f"/{path}".rsplit("/", 3)
         token = _TOKEN.fullmatch(parts[-1])
         if len(parts) != 4 or parts[1] != "v1" or token is None:
             return None

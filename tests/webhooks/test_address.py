@@ -23,7 +23,8 @@ ODD = ["a/b", "..", ".", "~", "~abc", "with space", "%2F", "?x=1#y", "日本", "
 
 def callbacks(**options: Any) -> Callbacks:
     """With one key, unless told otherwise."""
-    return Callbacks(**{"url": URL, "keys": KEY, **options})
+    given: dict[str, Any] = {"url": URL, "keys": KEY, **options}
+    return Callbacks(**given)
 
 
 def path(address: str) -> str:

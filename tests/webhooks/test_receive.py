@@ -21,7 +21,7 @@ SIGNED = Callbacks(url="https://studio.example", keys=secrets.token_bytes(32), s
 EXAMPLES = int(os.environ.get("KLING_FUZZ_EXAMPLES", "300"))
 """Set it to some hundred thousand for a longer run."""
 
-FLAT = {
+FLAT: dict[str, Any] = {
     "task_id": "8412",
     "task_status": "succeed",
     "task_status_msg": "",
@@ -31,7 +31,7 @@ FLAT = {
     "task_info": {"external_task_id": "mine"},
     "task_result": {"images": [{"index": 0, "url": "https://x.klingai.com/a.png"}], "videos": []},
 }
-NEWER = {
+NEWER: dict[str, Any] = {
     "id": "8412",
     "status": "succeeded",
     "message": "",
@@ -94,38 +94,38 @@ def test_what_is_odd_and_harmless_is_let_in(more: dict[str, Any]) -> None:
     assert isinstance(came({**FLAT, **more}), Hint)
 
 
-@pytest.mark.parametrize(
-    ("given", "status"),
-    [
-        ({"method": "GET"}, 405),
-        ({"method": "PUT"}, 405),
-        ({"method": "post"}, 405),
-        ({"path": "/"}, 404),
-        ({"path": "/hooks/v1/mine/k1." + "A" * 43}, 404),
-        ({"path": OURS.address("yours").replace("yours", "mine")}, 404),
-        ({"path": OURS.address("mine").replace("/k1.", "/k2.")}, 404),
-        ({"path": OURS.address("mine") + "/"}, 404),
-        ({"task": "yours"}, 404),
-        ({"body": {**FLAT, "task_info": {"external_task_id": 7}}}, 404),
-        ({"body": {**NEWER, "external_id": "yours"}}, 404),
-        ({"body": b""}, 404),
-        ({"body": b"{"}, 404),
-        ({"body": b"[]"}, 404),
-        ({"body": b"null"}, 404),
-        ({"body": b"\xff\xfe{}"}, 404),
-        ({"body": b"1" * 5000}, 404),
-        ({"body": {}}, 404),
-        ({"body": {**FLAT, "task_id": 8412}}, 404),
-        ({"body": {**FLAT, "task_status": None}}, 404),
-        ({"body": b'{"task_id":"1","task_status":"failed","x":' + b"[" * 33 + b"]" * 33 + b"}"}, 404),
-        ({"body": b"[" * LIMIT}, 404),
-        ({"body": b'{"a":' * 10_000}, 404),
-        ({"body": b" " * (LIMIT + 1)}, 413),
-        ({"headers": {"Content-Length": str(LIMIT + 1)}}, 413),
-        ({"path": "/", "body": b" " * (LIMIT + 1)}, 404),
-        ({"ours": SIGNED}, 404),
-    ],
-)
+REFUSED: list[tuple[dict[str, Any], int]] = [
+    ({"method": "GET"}, 405),
+    ({"method": "PUT"}, 405),
+    ({"method": "post"}, 405),
+    ({"path": "/"}, 404),
+    ({"path": "/hooks/v1/mine/k1." + "A" * 43}, 404),
+    ({"path": OURS.address("yours").replace("yours", "mine")}, 404),
+    ({"path": OURS.address("mine").replace("/k1.", "/k2.")}, 404),
+    ({"path": OURS.address("mine") + "/"}, 404),
+    ({"task": "yours"}, 404),
+    ({"body": {**FLAT, "task_info": {"external_task_id": 7}}}, 404),
+    ({"body": {**NEWER, "external_id": "yours"}}, 404),
+    ({"body": b""}, 404),
+    ({"body": b"{"}, 404),
+    ({"body": b"[]"}, 404),
+    ({"body": b"null"}, 404),
+    ({"body": b"\xff\xfe{}"}, 404),
+    ({"body": b"1" * 5000}, 404),
+    ({"body": {}}, 404),
+    ({"body": {**FLAT, "task_id": 8412}}, 404),
+    ({"body": {**FLAT, "task_status": None}}, 404),
+    ({"body": b'{"task_id":"1","task_status":"failed","x":' + b"[" * 33 + b"]" * 33 + b"}"}, 404),
+    ({"body": b"[" * LIMIT}, 404),
+    ({"body": b'{"a":' * 10_000}, 404),
+    ({"body": b" " * (LIMIT + 1)}, 413),
+    ({"headers": {"Content-Length": str(LIMIT + 1)}}, 413),
+    ({"path": "/", "body": b" " * (LIMIT + 1)}, 404),
+    ({"ours": SIGNED}, 404),
+]
+
+
+@pytest.mark.parametrize(("given", "status"), REFUSED)
 def test_what_is_wrong_is_refused(given: dict[str, Any], status: int) -> None:
     """404 for nearly all; only the method and, with a token, the size are told apart."""
     assert Refusal(status) == came(**given)
