@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import pickle
 import secrets
 import socket
 import statistics
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,9 @@ class Called:
 
     emulator: Emulator
     callbacks: Callbacks
-    asked: int = 0
     in_vain: int = 0
+    """Questions that brought no end."""
+    _idle: bool = False
     lags: dict[str, float] = attrs.field(factory=dict[str, float])
     lasted: dict[str, float] = attrs.field(factory=dict[str, float])
 
@@ -52,16 +52,13 @@ class Called:
         return self.emulator.client(**{"callbacks": self.callbacks, "on_event": self.watch, **options})
 
     def watch(self, event: Event) -> None:
-        """Count the questions that brought no end."""
+        """Take in an event."""
         if isinstance(event, Polled):
-            self.asked += 1
             self.in_vain += 1
             self._idle = True
         elif isinstance(event, TaskChanged) and TaskStatus(event.status).final and self._idle:
             self.in_vain -= 1
             self._idle = False
-
-    _idle: bool = False
 
     async def follow(self, kling: KlingClient, number: int = 0) -> None:
         """Make a picture, and note how late its end is heard of."""
@@ -106,7 +103,10 @@ async def called_back(*faults: Fault, **options: Any) -> AsyncGenerator[Called, 
 async def test_every_create_has_an_address_of_its_own() -> None:
     """Which leads to its task and no other."""
     async with called_back() as world, world.client() as kling:
-        handles = [await kling.images.generate(prompt="x"), await kling.videos.text_to_video(prompt="x")]
+        handles: list[TaskHandle[Any]] = [
+            await kling.images.generate(prompt="x"),
+            await kling.videos.text_to_video(prompt="x"),
+        ]
 
         told = [world.emulator.tasks[str(handle.id)].body["callback_url"] for handle in handles]
 
@@ -266,13 +266,13 @@ async def test_wakes_about_nobody_cost_nothing() -> None:
     """Tasks of others, of earlier days, and ids of no task."""
     async with called_back() as world, world.client() as kling:
         await world.follow(kling)
-        asked, size = world.queries, len(pickle.dumps([*world.lags]))
+        asked = world.queries
 
         for number in range(1000):
             await world.callbacks.hub.wake(f"k{number}", TaskStatus.SUCCEED)
         await asyncio.sleep(60)
 
-        assert (asked, size) == (world.queries, len(pickle.dumps([*world.lags])))
+        assert asked == world.queries
 
 
 async def test_an_old_copy_of_the_list_does_not_refute_a_callback() -> None:
@@ -355,15 +355,12 @@ async def test_a_hub_that_fails_is_listened_to_again(caplog: pytest.LogCaptureFi
     """Meanwhile tasks are polled for; its words are not logged, which may name anything."""
     async with called_back() as world:
         hub = Deaf(2)
-        heard = list[str]()
-        async with world.client(callbacks=Callbacks(url=ELSEWHERE, keys=b"k" * 32, hub=hub)) as kling:
+        keys = secrets.token_bytes(32)
+        async with world.client(callbacks=Callbacks(url=ELSEWHERE, keys=keys, hub=hub)) as kling:
             await world.follow(kling)
             await asyncio.sleep(90)
-            handle = await kling.images.generate(prompt="x")
-            with suppress(asyncio.CancelledError):
-                heard.append(str(handle.external_task_id))
-            assert hub.times < 0
 
+    assert -1 == hub.times
     assert max(world.lags.values()) <= 8.0
     assert 2 == caplog.text.count("callbacks are not heard")
     assert "secret-host" not in caplog.text

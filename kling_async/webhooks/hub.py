@@ -45,9 +45,12 @@ class LocalHub:
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(told, external_id, status)
 
-    @asynccontextmanager
-    async def listen(self, told: Told) -> AsyncGenerator[None, None]:
+    def listen(self, told: Told) -> AbstractAsyncContextManager[None]:
         """Call *told* on the running loop for every wake, until the context is left."""
+        return self._listening(told)
+
+    @asynccontextmanager
+    async def _listening(self, told: Told) -> AsyncGenerator[None, None]:
         entry = (asyncio.get_running_loop(), told)
         self._listeners = (*self._listeners, entry)
         try:

@@ -182,8 +182,8 @@ class CanaryPlugin:
         self._undo.append(lambda: logging.getLogger().removeHandler(handler))
         see, learn = self.canary.see, self.canary.learn
         self._hear(type(pytest.raises(ValueError)), "__exit__", before=lambda args, _: self._raised(args[2]))
-        for kind in (Secret, Callbacks):
-            self._hear(kind, "__init__", before=lambda args, more: learn([*args[1:], *more.values()]))
+        self._hear(Secret, "__init__", before=lambda args, more: learn([*args[1:], *more.values()]))
+        self._hear(Callbacks, "__init__", before=lambda _, more: learn([more.get("keys"), more.get("secret")]))
         self._hear(warnings.WarningMessage, "__init__", before=lambda args, _: see("warned", str(args[1])))
         self._hear(pickle, "dumps", after=lambda data: see("pickled", data))
         self._hear(subprocess.Popen, "communicate", after=self._said)
