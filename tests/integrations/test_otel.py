@@ -21,7 +21,7 @@ from opentelemetry.trace import Link, SpanKind, StatusCode
 from kling_async import ContentRefused, DownloadError, TaskFailed
 from kling_async.emulator import ACCESS_KEY, API_KEY, SECRET_KEY, Emulator
 from kling_async.emulator.faults import Lose
-from kling_async.events import SubmitStarted
+from kling_async.events import DownloadFinished, SubmitStarted
 from kling_async.integrations.otel import Telemetry
 from kling_async.models import Image
 
@@ -113,6 +113,30 @@ async def test_there_is_one_span_for_all_who_wait_for_a_task_and_none_for_a_ques
         await asyncio.gather(*(each.wait() for each in (handle, handle, other)))
 
     assert ["kling.submit", "kling.wait"] == [span.name for span in seen.exporter.get_finished_spans()]
+
+
+async def test_a_wait_goes_on_as_long_as_anybody_waits(seen: Seen) -> None:
+    """Who leaves early ends it for nobody else."""
+    async with Emulator() as emulator, emulator.client(on_event=seen.telemetry()) as kling:
+        handle = await kling.images.generate(prompt="a fox")
+        waiting = asyncio.ensure_future(kling.images.generate.attach(handle.id).wait())
+        with pytest.raises(TimeoutError):
+            await handle.wait(0.5)
+        early = seen.spans("kling.wait")
+        await waiting
+
+    assert [] == early
+    assert ["succeed"] == [known(span)["kling.state"] for span in seen.spans("kling.wait")]
+
+
+def test_a_download_lasts_as_long_as_it_took(seen: Seen, tmp_path: Path) -> None:
+    """Though its span is made when it is over."""
+    finished = DownloadFinished(name="a", host="cdn.example", path=tmp_path / "a.png", received=5, seconds=2.5)
+
+    seen.telemetry()(finished)
+
+    (download,) = seen.spans("kling.download")
+    assert 2_500_000_000 == (download.end_time or 0) - (download.start_time or 0)
 
 
 async def test_a_task_that_is_attached_by_its_external_id_is_one_wait(seen: Seen) -> None:

@@ -45,6 +45,8 @@ PATTERNS: Final = {
 }
 _LEAST: Final = 16
 """Characters of a secret that is looked for; what is shorter stands in many texts by chance."""
+_BUFFER: Final = 2_000_000
+"""Characters that are kept at most before they are looked through."""
 _FILE: Final = 4_000_000
 """Bytes of a file that are looked at."""
 _HOME: Final = Path(__file__).parent.parent
@@ -81,9 +83,10 @@ class Canary:
         factory=lambda: {name: variants(secret) for name, secret in STANDING.items()}
     )
     found: list[Finding] = attrs.field(factory=list[Finding])
-    pieces: int = 0
-    """How much was looked at."""
     _seen: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]], init=False)
+    _size: int = attrs.field(default=0, init=False)
+    """Characters in it."""
+    _hits: set[tuple[str, str]] = attrs.field(factory=set[tuple[str, str]], init=False)
     _learned: set[str] = attrs.field(factory=set[str], init=False)
 
     def learn(self, secret: object) -> None:
@@ -100,21 +103,29 @@ class Canary:
 
     def see(self, channel: str, *texts: str | bytes) -> None:
         """Take in what a test shows."""
-        seen = self._seen.setdefault(channel, [])
-        seen.extend(text.decode("latin-1") if isinstance(text, bytes) else text for text in texts)
+        plain = [text.decode("latin-1") if isinstance(text, bytes) else text for text in texts]
+        self._seen.setdefault(channel, []).extend(plain)
+        self._size += sum(map(len, plain))
+        if self._size > _BUFFER:
+            self._look()
 
     def over(self, test: str, *, shows_keys: bool = False) -> None:
         """A test is over: look through all that it showed."""
-        if self._seen and not shows_keys:
-            secrets = {**self.standing, "a secret of this test": self._variants()}
-            for channel, texts in self._seen.items():
-                self.pieces += len(texts)
-                text = "\n".join(texts)
-                hits = [name for name, forms in secrets.items() if any(form in text for form in forms)]
-                hits += [name for name, pattern in PATTERNS.items() if pattern.search(text)]
-                self.found += [Finding(test, channel, hit) for hit in hits]
-        self._seen.clear()
+        self._look()
+        if not shows_keys:
+            self.found += [Finding(test, channel, secret) for channel, secret in sorted(self._hits)]
+        self._hits.clear()
         self._learned.clear()
+
+    def _look(self) -> None:
+        """Look through what was taken in."""
+        secrets = {**self.standing, "a secret of this test": self._variants()} if self._seen else {}
+        for channel, texts in self._seen.items():
+            text = "\n".join(texts)
+            self._hits |= {(channel, name) for name, forms in secrets.items() if any(form in text for form in forms)}
+            self._hits |= {(channel, name) for name, pattern in PATTERNS.items() if pattern.search(text)}
+        self._seen.clear()
+        self._size = 0
 
     def _variants(self) -> tuple[str, ...]:
         return tuple(form for secret in self._learned for form in variants(secret))
