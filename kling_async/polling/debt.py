@@ -36,12 +36,12 @@ _LONGEST_GAP: Final = 60.0
 _FIRST_LOOK: Final = 1.0
 """Seconds of the first gap, where nothing is known; they double until something is."""
 
-_WINDOW: Final = 1.5
+_WINDOW: Final = 1.8
 """Seconds between two requests that callbacks cause, so that those that come together cost one."""
 _BETWEEN: Final = 2.0
 """Seconds between two looks at one task that callbacks cause."""
-_UNHURRIED: Final = 3.0
-"""Seconds that the news may wait of a task that has not ended."""
+_UNHURRIED, _LONGEST_UNHURRIED, _PART = 3.0, 10.0, 0.1
+"""Seconds that the news may wait of a task that has not ended; in between that part of the median duration."""
 _STRETCH, _LONGEST_STRETCH = 6.0, 300.0
 """How much longer a task may go unseen that is to report its end, and how long at most."""
 
@@ -337,7 +337,7 @@ class Debts(Generic[T]):
         if block.due:  # it will be asked for alone, when that makes sense
             return
         if not over and self._unhurried <= now:
-            self._unhurried = now + _UNHURRIED
+            self._unhurried = now + min(_LONGEST_UNHURRIED, max(_UNHURRIED, _PART * block.table.median))
         at = max(now if over else self._unhurried, self._told_again, block.answered + _BETWEEN)
         block.rest = min(block.rest, at) if block.told and not block.asked else at
         block.told, block.over = True, block.over or over
