@@ -43,10 +43,10 @@ FRAGMENTS: Final = {place: code for place, code in BLOCKS.items() if place not i
 
 
 def test_there_are_blocks_of_each_kind() -> None:
-    """README shows a program and a test, the page about faults tests, the guide fragments."""
+    """README and two pages show a program, README a test, the page about faults tests, the guide fragments."""
     pages = [{place.split(":")[0] for place in kind} for kind in (PROGRAMS, TESTS, FRAGMENTS)]
 
-    assert [{"README.md"}, {"README.md", "faults.md"}, {"guide.md"}] == pages
+    assert [{"README.md", "batches.md", "callbacks.md"}, {"README.md", "faults.md"}, {"guide.md"}] == pages
 
 
 @pytest.mark.parametrize("code", PROGRAMS.values(), ids=PROGRAMS.keys())
