@@ -97,21 +97,18 @@ def test_news_go_on_from_the_last_event_that_was_seen(start: Start) -> None:
     assert int(second.decode().split()[1]) > version
 
 
-@pytest.mark.parametrize(
-    ("path", "headers", "status"),
-    [
-        ("/", {"Host": "evil.example"}, 400),
-        ("/api/tasks", {"Host": "evil.example"}, 400),
-        ("/files/..%2fstudio.db", {}, 404),
-        ("/files/%2e%2e/studio.db", {}, 404),
-        ("/page/../app.py", {}, 404),
-        ("/kling/v1/studio-1/k1.AAAA", {}, 405),
-        ("/api/tasks?limit=100000", {}, 422),
-    ],
-)
-def test_what_is_nobodys_business_is_refused(start: Start, path: str, headers: dict[str, str], status: int) -> None:
+def test_what_is_nobodys_business_is_refused(start: Start) -> None:
     """Other names for this machine, other files, odd numbers."""
+    elsewhere = {"Host": "evil.example"}
     with start() as studio:
-        answer, _ = refused(studio, path, None, headers)
+        told = {
+            "page": refused(studio, "/", None, elsewhere)[0],
+            "tasks": refused(studio, "/api/tasks", None, elsewhere)[0],
+            "above": refused(studio, "/files/..%2fstudio.db")[0],
+            "dots": refused(studio, "/files/%2e%2e/studio.db")[0],
+            "code": refused(studio, "/page/../app.py")[0],
+            "callback": refused(studio, "/kling/v1/studio-1/k1.AAAA")[0],
+            "too_many": refused(studio, "/api/tasks?limit=100000")[0],
+        }
 
-    assert status == answer
+    assert told == {"page": 400, "tasks": 400, "above": 404, "dots": 404, "code": 404, "callback": 405, "too_many": 422}
