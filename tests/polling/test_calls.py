@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kling_async import TaskStatus
+from kling_async import Polling, TaskHandle, TaskStatus
 from kling_async.polling.calls import GRACE, Calls
 from tests.polling.test_lists import ended, many
 from tests.polling.world import World, now
@@ -169,3 +170,87 @@ async def test_a_lost_callback_is_made_up_for() -> None:
     late = await ended(world, [handle])
 
     assert 0 < late["alone"] <= 300
+
+
+async def trusting(polling: Polling | None = None) -> World:
+    """A vendor whose callbacks have come."""
+    world = World(polling, callbacks=True)
+    handles = [world.handle(f"before {n}", ends=now() + 60 + n) for n in range(30)]
+    call_back(world)
+    await ended(world, handles)
+    return world
+
+
+@pytest.mark.looptime
+async def test_who_repeats_himself_has_a_task_looked_at_every_two_seconds() -> None:
+    """Ten times a second, for a minute."""
+    world = World(Polling(list_pages=False), callbacks=True)
+    handle = world.handle("a", ends=1000)
+    waiting = asyncio.ensure_future(handle.wait())
+    await asyncio.sleep(5)
+    world.asked.clear()
+
+    for _ in range(600):
+        world.watcher.called("ka", TaskStatus.SUCCEED)
+        await asyncio.sleep(0.1)
+
+    moments = [at for at, _ in world.asked]
+    assert 25 <= len(moments) <= 31
+    assert min(later - at for at, later in pairwise(moments)) >= 2.0 - 1e-6
+    waiting.cancel()
+
+
+@pytest.mark.looptime
+async def test_callbacks_cause_a_request_each_two_seconds_at_most() -> None:
+    """What could wait a little waits for its turn too."""
+    world = await trusting(Polling(list_pages=False))
+    handles = [world.handle(name, ends=now() + 1000) for name in "ab"]
+    waiting = [asyncio.ensure_future(handle.wait()) for handle in handles]
+    await asyncio.sleep(0)
+    world.asked.clear()
+    world.watcher.called("ka", TaskStatus.PROCESSING)
+    await asyncio.sleep(world.durations.table(()).median / 10 - 0.3)
+    world.watcher.called("kb", TaskStatus.SUCCEED)
+
+    await asyncio.sleep(5)
+
+    assert ["b", "a"] == [name for _, name in world.asked]
+    assert world.asked[1][0] - world.asked[0][0] >= 1.8 - 1e-6
+    for each in waiting:
+        each.cancel()
+
+
+@pytest.mark.looptime
+async def test_an_old_copy_of_the_list_is_no_answer_to_a_callback() -> None:
+    """The tasks that it calls pending are asked for alone."""
+    world = await trusting()
+    handles = [world.handle(name, ends=now() + 60) for name in "abcdef"]
+    waiting = asyncio.ensure_future(ended(world, handles))
+    await asyncio.sleep(60.1)
+    world.lag = 20.0
+
+    for handle in handles:
+        world.watcher.called(f"k{handle.id}", TaskStatus.SUCCEED)
+
+    assert max((await waiting).values()) <= 5.0
+
+
+@pytest.mark.looptime
+async def test_tasks_that_call_somebody_else_prove_nothing() -> None:
+    """Nor do other handles of them."""
+    world = await trusting()
+    for number in range(5):
+        handle = world.handle(f"silent {number}", ends=now() + 50)
+        world.watcher.keep(handle, silent=True)
+        twin = TaskHandle(handle.endpoint, world, task=handle.latest)
+        await asyncio.gather(handle.wait(), twin.wait())
+    await asyncio.sleep(GRACE + 1)
+    handle = world.handle("alone", ends=now() + 50)
+    waiting = asyncio.ensure_future(handle.wait())
+    await asyncio.sleep(0.1)
+    before = world.requests
+
+    await asyncio.sleep(45)
+
+    assert before == world.requests
+    waiting.cancel()
