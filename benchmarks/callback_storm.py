@@ -30,10 +30,9 @@ import aiohttp
 import uvicorn
 from fastapi import FastAPI
 
-from kling_async import KlingClient
+from kling_async import Callbacks, KlingClient
 from kling_async.emulator import ACCESS_KEY, SECRET_KEY, Emulator
 from kling_async.fastapi import callback_router
-from kling_async.webhooks.callbacks import Callbacks
 
 RATE, SECONDS, CONNECTIONS = 1000, 10.0, 8
 TICK: Final = 0.02

@@ -19,7 +19,7 @@ import time
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from kling_async.webhooks.callbacks import Callbacks
+from kling_async import Callbacks
 
 KEY: Final = bytes(range(32))
 ROUNDS, SECONDS = 7, 2.0
@@ -29,7 +29,7 @@ SERVER: Final = """
 import asyncio, socket, sys, time, uvicorn
 from fastapi import FastAPI, Response
 from kling_async.fastapi import callback_router
-from kling_async.webhooks.callbacks import Callbacks
+from kling_async import Callbacks
 
 app = FastAPI()
 app.include_router(callback_router(Callbacks(url=sys.argv[1], keys=bytes(range(32))), prefix="/kling"))

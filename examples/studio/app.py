@@ -17,9 +17,8 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from kling_async import InvalidRequest, KlingClient
+from kling_async import Callbacks, InvalidRequest, KlingClient
 from kling_async.fastapi import callback_router, install_errors, kling_lifespan
-from kling_async.webhooks.callbacks import Callbacks
 
 from .kinds import kinds, request
 from .store import Store, shown

@@ -13,12 +13,11 @@ from typing import Final
 
 import pytest
 
-from kling_async import TaskRef
+from kling_async import Callbacks, TaskRef
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import LoseCallback
 from kling_async.events import Event, Polled
 from kling_async.integrations.redis import RedisHub
-from kling_async.webhooks.callbacks import Callbacks
 from tests.integrations.conftest import RedisServer, free_port
 
 pytestmark = pytest.mark.redis
@@ -29,7 +28,7 @@ STARTS: Final = """
 import asyncio, os
 from kling_async import KlingClient
 from kling_async.integrations.redis import RedisHub
-from kling_async.webhooks.callbacks import Callbacks
+from kling_async import Callbacks
 
 async def main():
     hub = RedisHub(os.environ["REDIS"])
@@ -46,7 +45,7 @@ import os, uvicorn
 from fastapi import FastAPI
 from kling_async.fastapi import callback_router
 from kling_async.integrations.redis import RedisHub
-from kling_async.webhooks.callbacks import Callbacks
+from kling_async import Callbacks
 
 hub = RedisHub(os.environ["REDIS"])
 callbacks = Callbacks(url=os.environ["RECEIVER"], keys=os.environ["KEY"], hub=hub)

@@ -17,10 +17,9 @@ from aiohttp import web
 from fastapi import FastAPI
 from standardwebhooks import Webhook
 
-from kling_async import TaskStatus
+from kling_async import Callbacks, TaskStatus
 from kling_async.aiohttp_web import callback_app
 from kling_async.fastapi import callback_router
-from kling_async.webhooks.callbacks import Callbacks
 from kling_async.webhooks.hub import Told
 from kling_async.webhooks.receive import LIMIT
 from tests.support.serving import aiohttp_served, uvicorn_served
