@@ -25,12 +25,7 @@ from .events import (
     LimitLearned,
     SlotAwaited,
     SlotsChanged,
-    TaskChanged,
-    TaskGone,
     Teller,
-    WaitEnded,
-    WaitFailed,
-    WaitStarted,
 )
 from .events.logs import about
 from .handle import TaskHandle
@@ -65,6 +60,10 @@ _DEAF: Final = 30.0
 """Seconds until a hub that failed is listened to again."""
 
 
+def _told(core: Core) -> Told:
+    return Told(core.tell)
+
+
 @attrs.define(eq=False)
 class Core:
     """What all views of a client share: the engine, the slots, and a watcher for each endpoint. Keeps the handles."""
@@ -81,7 +80,7 @@ class Core:
     watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher], init=False)
     remembered: dict[str, Any] | None = attrs.field(default=None, init=False)
     """What the memory of durations held when it was first needed."""
-    told: Told = attrs.field(factory=Told, init=False)
+    told: Told = attrs.field(default=attrs.Factory(_told, takes_self=True), init=False)
     """What listeners know of tasks."""
     closing: bool = attrs.field(default=False, init=False)
     """From now on nobody is let in any more."""
@@ -136,9 +135,7 @@ class Core:
         made = watcher.made(created.task, now if created.born is None else created.born)
         born = None if created.born is None else made  # one that was found again has an age that only its row tells
         handle = TaskHandle(row.name, self, task=created.task, external_task_id=external, born=born, kind=kind)
-        if self.tell:
-            self.told.change(row.name, created.task.id, TaskStatus.SUBMITTED)  # as its create was told to have ended
-            self.changed(handle)
+        self.told.made(handle)
         if created.task.status.final:
             hold.release()
         else:
@@ -187,43 +184,22 @@ class Core:
         """Follow a handle; raises `ClientClosed`."""
         if self.engine.http.closed:
             raise ClientClosed("the client is closed; the task goes on, attach its handle.ref to a new KlingClient")
-        if self.tell and not handle.awaited:
-            self.tell(WaitStarted(**_about(handle)))
+        self.told.awaited(handle)
         self.watcher(handle.endpoint).watch(handle)
         self.hear()
 
     def unwatch(self, handle: TaskHandle[Any], /) -> None:
         """Follow a handle no longer."""
         self.watcher(handle.endpoint).unwatch(handle)
-        if self.tell:
-            self.tell(WaitEnded(**_about(handle), status=handle.status))
+        self.told.left(handle)
 
     def failed(self, handle: TaskHandle[Any], error: Exception, /) -> None:
         """The waiting for a handle ends in an error."""
-        if self.tell and handle.awaited:
-            self.tell(WaitFailed(**_about(handle), error=error))
+        self.told.failed(handle, error)
 
     def changed(self, handle: TaskHandle[Any], /) -> None:
-        """A task was seen in another state, which another handle of it may have shown already."""
-        task = handle.latest
-        if not self.tell or task is None:
-            return
-        before = self.told.change(handle.endpoint, task.id, task.status)
-        if before is None:
-            return
-        took = None
-        if task.status.final and task.created_ms is not None and task.updated_ms is not None:
-            took = (task.updated_ms - task.created_ms) / 1000
-        self.tell(
-            TaskChanged(
-                **_about(handle),
-                before=before,
-                status=task.status,
-                age=None if handle.born is None else asyncio.get_running_loop().time() - handle.born,
-                took=took,
-                units=task.units,
-            )
-        )
+        """A task was seen in another state."""
+        self.told.changed(handle)
 
     async def refresh(self, handle: TaskHandle[Any], /) -> None:
         """Ask for a task once, and push the answer."""
@@ -247,9 +223,8 @@ class Core:
         handle.hold = None
         if held is not None:
             held.release(None if handle.born is None else asyncio.get_running_loop().time() - handle.born)
-        if self.tell and not handle.done:
-            self.told.forget(handle.endpoint, handle.id)
-            self.tell(TaskGone(**_about(handle), before=handle.status))
+        if not handle.done:
+            self.told.gone(handle)
         watcher = self.watcher(handle.endpoint)
         other = watcher.other(handle)
         watcher.ended(handle)
@@ -510,17 +485,6 @@ def unpicklable() -> TypeError:
     return TypeError(
         "a KlingClient and its parts hold connections and credentials and cannot be pickled; make one per process"
     )
-
-
-def _about(handle: TaskHandle[Any]) -> dict[str, Any]:
-    """What events tell of a task."""
-    return {
-        "endpoint": handle.endpoint,
-        "pool": ROWS[handle.endpoint].pool,
-        "model": (handle.kind[0] or None) if handle.kind else None,
-        "task_id": handle.id,
-        "external_task_id": handle.external_task_id,
-    }
 
 
 def _outside() -> int:
