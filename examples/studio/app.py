@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from kling_async import Callbacks, InvalidRequest, KlingClient
+from kling_async import Callbacks, InvalidRequest, Polling
 from kling_async.fastapi import callback_router, install_errors, kling_lifespan
 
 from .kinds import kinds, request
@@ -61,7 +61,8 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, Any], None]:
     await asyncio.to_thread(files.mkdir, parents=True, exist_ok=True)
     store = Store(DATA / "studio.db")
     await store.open()
-    async with kling_lifespan(lambda: KlingClient(callbacks=CALLBACKS))(app) as state:
+    learned = Polling(memory=DATA / "durations.json")  # how long tasks take, for all workers and the next run
+    async with kling_lifespan(callbacks=CALLBACKS, polling=learned)(app) as state:
         work = Work(state["kling"], store, files)
         running = asyncio.create_task(work.run())
         try:

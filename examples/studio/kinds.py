@@ -78,9 +78,10 @@ def _values(kind: str, name: str, about: FieldInfo) -> list[Any]:
 
 def _speaks(kind: str, model: str) -> bool:
     """Whether a model makes something from words alone."""
-    needed = {"duration": 5} if kind == "audio.text_to_audio" else {}
+    fields = {field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", ROWS[kind].request))}
+    usual = {name: values[0] for name, values in _FIRST.items() if name in fields}
     try:
-        request(kind, "words", {"model_name": model, **needed}, "x")
+        request(kind, "words", {**usual, "model_name": model}, "x")
     except InvalidRequest:
         return False
     return True

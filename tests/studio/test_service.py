@@ -80,6 +80,24 @@ def test_an_order_that_cannot_be_is_refused_as_a_problem(start: Start) -> None:
     assert [] == noted
 
 
+def test_everything_that_is_offered_to_begin_with_can_be_made(start: Start) -> None:
+    """Each kind with each of its models, as the page shows them at first; all but the sound name a model."""
+    with start() as studio:
+        kinds = studio.ask("/api/kinds")
+        prices = dict[tuple[str, str], Any]()
+        for kind in kinds:
+            first = {option["name"]: option["first"] for option in kind["options"] if option["first"] is not None}
+            models: list[str] = next(
+                (option["values"] for option in kind["options"] if option["name"] == "model_name"), []
+            )
+            for model in models:
+                order = {"kind": kind["kind"], "prompt": "x", "options": {**first, "model_name": model}}
+                prices[kind["kind"], model] = studio.ask("/api/price", order)
+
+    assert {kind["kind"] for kind in kinds} - {"audio.text_to_audio"} == {kind for kind, _ in prices}
+    assert [] == [order for order, price in prices.items() if price["trouble"]]
+
+
 def test_news_go_on_from_the_last_event_that_was_seen(start: Start) -> None:
     """By whatever worker: ids are versions in the store."""
     with start("--workers", "2", speed=600) as studio:
