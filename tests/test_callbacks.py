@@ -16,7 +16,7 @@ import attrs
 import pytest
 from aiohttp import web
 
-from kling_async import BadRequest, Batch, InvalidRequest, KlingClient, Polling, TaskHandle, TaskStatus
+from kling_async import BadRequest, Batch, InvalidRequest, KlingClient, Polling, TaskHandle, TaskStatus, TaskTimeout
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import Fault, LoseCallback, Refuse, RepeatCallback, ShuffleCallbacks, Stale
 from kling_async.events import Event, Polled, TaskChanged
@@ -293,6 +293,22 @@ async def test_who_comes_late_is_told_at_once() -> None:
         handle = await kling.images.generate(prompt="x")
         course = world.emulator.tasks[str(handle.id)].course
         await asyncio.sleep(course.ended - course.created + 1)
+        begun = now()
+
+        await handle
+
+        assert now() - begun <= 2.0
+
+
+async def test_who_comes_late_is_told_at_once_whichever_handle_is_his() -> None:
+    """The callback came when nobody waited, and the last who did had another handle of the task."""
+    async with called_back() as world, world.client() as kling:
+        await world.follow_many(kling, 5)
+        handle = await kling.images.generate(prompt="x")
+        course = world.emulator.tasks[str(handle.id)].course
+        with pytest.raises(TaskTimeout):
+            await kling.attach(handle.ref).wait(1)
+        await asyncio.sleep(course.ended - course.created)
         begun = now()
 
         await handle

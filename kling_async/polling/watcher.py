@@ -249,7 +249,7 @@ class Watcher:
         born = loop.time() if handle.born is None else handle.born
         called = handle.external_task_id in self._called and handle not in self._silent
         self.debts.add(handle, handle.kind, born, seen, asked=handle in self._asking, called=called)
-        if left is not None and left.told:
+        if (left is not None and left.told) or self._twin_told(handle):
             self.debts.told(handle, loop.time(), over=True)
         if left is not None and left.trouble is not None:
             self._troubles[handle] = left.trouble
@@ -399,6 +399,14 @@ class Watcher:
     def _twins(self, handle: Handle) -> tuple[Handle, ...]:
         """The other handles of its task, where callbacks are expected; they hear what it hears."""
         return tuple(each for each in self._handles(handle.external_task_id or "") if each is not handle)
+
+    def _twin_told(self, handle: Handle) -> bool:
+        """Whether a callback told of an end when another handle of the task was the last; that one's note is taken."""
+        notes = [(twin, twin.place) for twin in self._twins(handle)]
+        told = [(twin, left) for twin, left in notes if isinstance(left, _Left) and left.told]
+        for twin, left in told:
+            twin.place = attrs.evolve(left, told=False)
+        return bool(told)
 
     def _mind(self, handle: Handle) -> None:
         """Think again in time for a task that the last plan did not know of."""
