@@ -136,7 +136,7 @@ class RedisHub:
                             tried.set()
                         for external_id, status in _wakes(data) if kind == "message" else ():
                             told(external_id, status)
-            except _TROUBLE as error:
+            except Exception as error:  # noqa: BLE001 - whatever a lent client makes of strangers' bytes, go on listening
                 self._lost(error)
             tried.set()
             await asyncio.sleep(_PAUSES[min(attempts, len(_PAUSES) - 1)])

@@ -92,6 +92,22 @@ async def test_messages_of_others_are_passed_over(redis_server: RedisServer, mes
     assert ["k1"] == [name for name, _ in ear.heard]
 
 
+async def test_bytes_that_a_lent_client_cannot_read_do_not_deafen(redis_server: RedisServer) -> None:
+    """One that decodes answers raises for what is no text, before the hub has seen it; the hub listens again."""
+    lent, stranger, ear = client(redis_server.url, decode_responses=True), client(redis_server.url), Ear()
+    hub = RedisHub(lent)
+    async with hub.listen(ear):
+        await stranger.publish("kling_async", b"\xff\xfe")
+        async with asyncio.timeout(15):
+            while not ear.heard:
+                await hub.wake("k1")
+                await asyncio.sleep(0.05)
+    await lent.aclose()
+    await stranger.aclose()
+
+    assert {"k1"} == {name for name, _ in ear.heard}
+
+
 async def test_a_storm_of_wakes_is_told_in_few_messages(redis_server: RedisServer) -> None:
     """Those that come while one is on its way go together, and those of one task once."""
     hub, ear = RedisHub(redis_server.url), Ear()
