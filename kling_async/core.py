@@ -154,8 +154,9 @@ class Core:
         return handle
 
     def hear(self) -> None:
-        """Begin to hear of callbacks, unless that was begun."""
-        if self.callbacks is not None and self.hearing is None and not self.engine.http.closed:
+        """Begin to hear of callbacks, unless that was begun; again, where something in a hub was cancelled."""
+        heard = self.hearing is not None and not self.hearing.done()
+        if self.callbacks is not None and not heard and not self.engine.http.closed:
             self.hearing = asyncio.create_task(self._hear(self.callbacks.hub), name="kling_async callbacks")
 
     async def _hear(self, hub: WakeHub) -> None:
@@ -183,7 +184,8 @@ class Core:
     def watch(self, handle: TaskHandle[Any], /) -> None:
         """Follow a handle; raises `ClientClosed`."""
         if self.engine.http.closed:
-            raise ClientClosed("the client is closed; the task goes on, attach its handle.ref to a new KlingClient")
+            words = "the client is closed; the task goes on, attach its handle.ref to a new KlingClient"
+            raise ClientClosed(words, may_have_been_created=True)
         self.told.awaited(handle)
         self.watcher(handle.endpoint).watch(handle)
         self.hear()
@@ -248,7 +250,8 @@ class Core:
             self.hearing.cancel()
             await asyncio.gather(self.hearing, return_exceptions=True)
         await self.engine.close()
-        error = ClientClosed("the client was closed while this task was awaited; the task goes on")
+        words = "the client was closed while this task was awaited; the task goes on"
+        error = ClientClosed(words, may_have_been_created=True)
         await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
         if self.polling.memory is not None and self.remembered is not None:
             learned = {name: watcher.debts.durations.dump() for name, watcher in self.watchers.items()}

@@ -382,6 +382,33 @@ async def test_a_hub_that_fails_is_listened_to_again(caplog: pytest.LogCaptureFi
     assert "secret-host" not in caplog.text
 
 
+class Cancelled(LocalHub):
+    """A hub in which something is cancelled at first, as a client of its own may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = 0
+
+    def listen(self, told: Callable[[str, TaskStatus], None]) -> AbstractAsyncContextManager[None]:
+        """Raise what nobody asked for, or listen."""
+        self.times += 1
+        if self.times == 1:
+            raise asyncio.CancelledError
+        return super().listen(told)
+
+
+async def test_a_hub_in_which_something_was_cancelled_is_listened_to_with_the_next_task() -> None:
+    """It is not us who were told to stop."""
+    async with called_back() as world:
+        hub = Cancelled()
+        callbacks = Callbacks(url=ELSEWHERE, keys=secrets.token_bytes(32), hub=hub)
+        async with world.client(callbacks=callbacks) as kling:
+            await world.follow_many(kling, 2)
+            await world.follow(kling)
+
+    assert 2 == hub.times
+
+
 async def test_nothing_is_left_of_a_client_that_is_closed() -> None:
     """Neither a task nor a listener; what is called then is called in vain."""
     async with called_back() as world:

@@ -165,6 +165,24 @@ async def test_a_create_that_is_refused_for_good_ends_as_refused(code: int) -> N
     assert [code] == [event.code for event in of(told, Refused)]
 
 
+async def test_a_create_that_is_cancelled_again_ends_once() -> None:
+    """The second time while the first is still seen to; whatever had become of it by then."""
+    told = list[Event]()
+
+    async with Emulator() as emulator, emulator.client(on_event=told.append) as kling:
+        creates = [asyncio.ensure_future(kling.images.generate(prompt="x")) for _ in range(5)]
+        await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+            for create in creates:
+                create.cancel()
+        await asyncio.wait(creates)
+
+    begun = [event.external_task_id for event in of(told, kinds.SubmitStarted)]
+    assert 5 == len(begun)
+    assert sorted(begun) == sorted(event.external_task_id for event in of(told, SubmitEnded))
+
+
 async def test_a_create_that_waits_for_slots_and_is_cancelled_ends_as_well() -> None:
     """Nothing was sent for it."""
     told = list[Event]()

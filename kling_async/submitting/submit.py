@@ -107,9 +107,10 @@ class Submitter:
             if it.open:
                 self._abandon(it, work)
             else:
+                # Not after the wait, which may be cancelled as well.
+                work.add_done_callback(lambda _: it.story.ended("refused", cancelled=True))
                 work.cancel()
                 await asyncio.wait((work,))
-                it.story.ended("refused", cancelled=True)
             raise
         self._tell_end(it, work)
         return work.result()
