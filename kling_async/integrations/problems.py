@@ -61,11 +61,12 @@ def problem(error: e.KlingError, *, safe: bool) -> Problem:
     twice = not safe and _may_have_made_a_task(error)
     wait = None if twice else _wait(error, row, safe=safe)
     named = next(kind for kind in type(error).__mro__ if kind in TABLE)
+    detail = row.detail if isinstance(row.detail, str) else row.detail(error)
     body: dict[str, object] = {
         "type": TYPE + _HUMP.sub("-", named.__name__).lower(),
         "title": row.title,
         "status": row.status.value,
-        "detail": row.detail if isinstance(row.detail, str) else row.detail(error),
+        "detail": _OPEN if twice and not isinstance(error, _TOLD) else detail,
         **({} if row.members is None else row.members(error)),
     }
     if twice:
@@ -81,7 +82,7 @@ def _row(error: e.KlingError) -> Row:
 
 
 def _may_have_made_a_task(error: e.KlingError) -> bool:
-    return isinstance(error, e.SubmitUnknown | e.TaskTimeout) or bool(getattr(error, "may_have_been_created", False))
+    return isinstance(error, _TOLD) or bool(getattr(error, "may_have_been_created", False))
 
 
 def _wait(error: e.KlingError, row: Row, *, safe: bool) -> int | None:
@@ -136,6 +137,9 @@ _LATE: Final = HTTPStatus.GATEWAY_TIMEOUT
 _INPUT: Final = HTTPStatus.UNPROCESSABLE_ENTITY
 _GONE: Final = HTTPStatus.GONE
 
+_TOLD: Final = (e.SubmitUnknown, e.TaskTimeout)
+"""Those that are always about a task which may exist, and whose rows say what to do then."""
+_OPEN: Final = "A task may have been made; look for it before you ask for another."
 _OURS: Final = "Whoever runs the service finds the reason in its log."
 _ACCOUNT: Final = Row(_THERE, "The service's account needs attention", _OURS)
 _FETCH: Final = Row(_THERE, "A result could not be fetched", _OURS)

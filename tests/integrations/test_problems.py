@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kling_async import KlingClient, KlingError, Task, TaskRef, TaskStatus, errors
+from kling_async.emulator import Emulator
 from kling_async.integrations.problems import TABLE, TYPE, problem
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, KlingError)]
@@ -124,7 +126,26 @@ def test_nobody_is_asked_to_make_a_task_twice(error: KlingError) -> None:
 
     assert "Retry-After" not in create.headers
     assert create.body["may_have_been_created"] is True
+    assert "try again" not in str(create.body["detail"]).lower()
     assert "may_have_been_created" not in query.body
+
+
+async def test_a_task_that_was_awaited_when_the_service_stopped_is_not_asked_for_anew() -> None:
+    """It goes on, and the same POST would make a second one."""
+    async with Emulator() as emulator:
+        async with emulator.client() as kling:
+            handle = await kling.images.generate(prompt="x")
+            waiting = asyncio.ensure_future(handle.wait())
+            await asyncio.sleep(0)
+        with pytest.raises(errors.ClientClosed) as then:
+            await waiting
+        with pytest.raises(errors.ClientClosed) as later:
+            await handle.wait()
+
+    for caught in (then, later):
+        told = problem(caught.value, safe=False)
+        assert "Retry-After" not in told.headers
+        assert told.body["may_have_been_created"] is True
 
 
 def test_a_certificate_that_was_not_accepted_is_no_matter_of_time() -> None:
