@@ -31,6 +31,12 @@ def demo(s: nox.Session) -> None:
 
 
 @session(uv_groups=["tests"], uv_all_extras=True)
+def studio(s: nox.Session) -> None:
+    """Open the example application on this machine, on an emulator, without a key."""
+    s.run("python", "-m", "examples.studio", *s.posargs)
+
+
+@session(uv_groups=["tests"], uv_all_extras=True)
 def tests(s: nox.Session) -> None:
     """Run the whole suite, in random order."""
     s.run("pytest", *s.posargs)
@@ -99,6 +105,13 @@ def bench_submit(s: nox.Session) -> None:
 def bench_batch(s: nox.Session) -> None:
     """What a batch costs beside the same tasks without a journal, how flat its memory is, and how fast manifests are read."""
     for name in s.posargs or ("batch", "batch_memory", "batch_manifest", "gallery"):
+        s.run("python", "-m", f"benchmarks.{name}")
+
+
+@session(uv_groups=["bench", "tests"], uv_all_extras=True)
+def bench_callbacks(s: nox.Session) -> None:
+    """Tasks with callbacks beside tasks without, the receiver beside an empty route, and a storm of forgeries."""
+    for name in s.posargs or ("callbacks", "receiver", "callback_storm"):
         s.run("python", "-m", f"benchmarks.{name}")
 
 

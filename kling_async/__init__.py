@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from .models import ImageResult, MultiShotResult, Task, TaskStatus, VideoResult
     from .options import Downloads, Limits, Polling, Retry
     from .transport.auth import AccessKey, ApiKey, Credentials
+    from .webhooks.callbacks import Callbacks
+    from .webhooks.hub import WakeHub
 
 __all__ = [
     "AccessKey",
@@ -68,6 +70,7 @@ __all__ = [
     "BadRequest",
     "BalanceError",
     "Batch",
+    "Callbacks",
     "ClientClosed",
     "ConnectionFailed",
     "ContentRefused",
@@ -113,11 +116,23 @@ __all__ = [
     "UnsupportedWarning",
     "Unwritable",
     "VideoResult",
+    "WakeHub",
     "WebhookError",
     "__version__",
 ]
 
-_ROOMS: Final = (*("_version", "errors", "models", "options", "handle", "transport.auth", "client", "batch.batch"),)
+_ROOMS: Final = (
+    "_version",
+    "errors",
+    "models",
+    "options",
+    "handle",
+    "transport.auth",
+    "webhooks.hub",
+    "webhooks.callbacks",
+    "client",
+    "batch.batch",
+)
 """Where the names live, light rooms first."""
 _PUBLIC: Final = frozenset({"api", "emulator", "errors", "events", "models"})
 """Modules that may be reached as attributes."""

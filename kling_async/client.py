@@ -25,10 +25,13 @@ from .media.downloads import Downloader
 from .options import Downloads, Limits, Polling, Retry, Validation, validation
 from .protocol.endpoint import Pool
 from .submitting.ledger import Priority, Slots
-from .transport.auth import Authorizer, Credentials, Hidden, checked, credentials
+from .transport.auth import Authorizer, Credentials, checked, credentials
 from .transport.budget import RetryBudget
 from .transport.engine import Engine
 from .transport.http import HTTP, SINGAPORE, base_url, is_loopback
+from .transport.watching import prompts_wanted
+from .webhooks.callbacks import Callbacks
+from .wording import Hidden
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -61,8 +64,10 @@ class KlingClient:
     exchange: seconds, or aiohttp's `ClientTimeout`; 60 s by default. A `session` given is used and never closed.
     `validate` says what happens to a combination that the vendor's capability map calls unsupported, before anything is
     sent: "error" raises `InvalidRequest`, "warn" issues an `UnsupportedWarning`, "off" says nothing; models the map
-    does not know always pass. `on_event` is called with every `Event` (`kling_async.events`), for instance with the
-    progress of downloads; it must be quick, and what it raises is logged and breaks nothing.
+    does not know always pass. With `callbacks` the vendor is asked to call back about every task whose request names
+    no `callback_url` of its own, and tasks are looked at when it did. `on_event`, one function or several, is called
+    with every `Event` (`kling_async.events`), for instance with the progress of downloads; it must be quick, and what
+    it raises is logged and breaks nothing.
     """
 
     def __init__(
@@ -80,7 +85,8 @@ class KlingClient:
         session: aiohttp.ClientSession | None = None,
         downloads: Downloads | None = None,
         validate: Validation = "error",
-        on_event: Listener | None = None,
+        callbacks: Callbacks | None = None,
+        on_event: Listener | Iterable[Listener] | None = None,
     ) -> None:
         """Send nothing and open nothing yet; raise `MissingCredentials` or `InvalidRequest` for what cannot work."""
         keys = _credentials(access_key, secret_key, api_key, credentials)
@@ -90,12 +96,13 @@ class KlingClient:
         base = _base(base_url, os.environ)
         chance = random.Random()
         http = HTTP(base, _timeout(timeout), session)
-        again, slots, tell = retry or Retry(), limits or Limits(), Teller(_listener(on_event))
-        engine = Engine(http, Authorizer(keys), again, chance, RetryBudget(again.budget))
+        again, slots, tell = retry or Retry(), limits or Limits(), Teller(_listeners(on_event))
+        budget, prompts = RetryBudget(again.budget), prompts_wanted(os.environ)
+        engine = Engine(http, Authorizer(keys), again, chance, budget, tell=tell, prompts=prompts)
         downloader = Downloader(downloads or Downloads(), base if is_loopback(base) else None, tell)
-        core = Core(engine, downloader, polling or Polling(), slots, chance, tell)
+        core = Core(engine, downloader, polling or Polling(), slots, chance, tell, _callbacks(callbacks))
         self.inside: Inside = Inside(core, again, validation(validate), "interactive", slots.slot_timeout)
-        """What the rooms of this package ask that build upon a client, such as batches. Not for users, and no promise."""
+        """What the rooms of this package ask that build upon a client, such as batches. Not for users, no promise."""
         self._bind()
 
     def _bind(self) -> None:
@@ -147,6 +154,11 @@ class KlingClient:
         wait for slots, by the client itself.
         """
         return self.inside.core.ledger.slots
+
+    @property
+    def callbacks(self) -> Callbacks | None:
+        """Where the vendor is to call back; None: nowhere."""
+        return self.inside.core.callbacks
 
     def with_options(
         self,
@@ -252,10 +264,22 @@ def _credentials(
         return error.with_traceback(None)
 
 
-def _listener(given: object) -> Listener | None:
-    if given is None or (callable(given) and not inspect.iscoroutinefunction(given)):
-        return cast("Listener | None", given)
-    raise InvalidRequest("on_event", "must be a function that takes an Event; not a coroutine function", given)
+def _callbacks(given: object) -> Callbacks | None:
+    if given is None or isinstance(given, Callbacks):
+        return given
+    raise InvalidRequest("callbacks", "must be Callbacks(url=..., keys=...)", Hidden())
+
+
+def _listeners(given: object) -> tuple[Listener, ...]:
+    if given is None:
+        return ()
+    several = isinstance(given, Iterable) and not isinstance(given, str) and not callable(given)
+    listeners = tuple(cast("Iterable[object]", given)) if several else (given,)
+    for each in listeners:
+        if not callable(each) or inspect.iscoroutinefunction(each):
+            rule = "must be a function that takes an Event, or several; not a coroutine function"
+            raise InvalidRequest("on_event", rule, each)
+    return cast("tuple[Listener, ...]", listeners)
 
 
 def _base(given: str | None, environ: Mapping[str, str]) -> Any:

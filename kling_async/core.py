@@ -18,32 +18,50 @@ from weakref import WeakSet
 
 import attrs
 
-from .api import CALLS, ROWS
+from .api import ROWS
 from .api.fields import Checked
 from .errors import ClientClosed, KlingError, UnsupportedWarning
-from .events import LimitLearned, SlotAwaited, SubmitEnded, Teller
+from .events import (
+    LimitLearned,
+    SlotAwaited,
+    SlotsChanged,
+    Teller,
+)
+from .events.logs import about
 from .handle import TaskHandle
 from .media.downloads import Downloader
-from .models import Task
+from .models import Task, TaskStatus
 from .options import Limits, Polling, Retry, Validation
 from .polling import memory
+from .polling.calls import Calls
 from .polling.durations import Durations, Kind
 from .polling.lookup import find, made
+from .polling.told import Told
 from .polling.watcher import Watcher
 from .protocol.call import Call, Json
 from .protocol.endpoint import Overview, Pool, TaskSpec, Wanted
 from .submitting.intent import Created, Finished, Intent, Witness
-from .submitting.ledger import Held, Hold, Priority, SlotLedger
+from .submitting.ledger import Held, Hold, Priority, SlotLedger, Slots
 from .submitting.slots import Listeners, LocalLedger
+from .submitting.story import Story
 from .submitting.submit import Submitter, new_id
 from .transport.engine import Engine
 from .transport.http import is_loopback
+from .webhooks.callbacks import Callbacks
+from .webhooks.hub import WakeHub
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 T = TypeVar("T")
 
 log: Final = logging.getLogger("kling_async.client")
+
+_DEAF: Final = 30.0
+"""Seconds until a hub that failed is listened to again."""
+
+
+def _told(core: Core) -> Told:
+    return Told(core.tell)
 
 
 @attrs.define(eq=False)
@@ -56,20 +74,25 @@ class Core:
     limits: Limits
     random: random.Random
     tell: Teller
+    callbacks: Callbacks | None = None
     ledger: SlotLedger = attrs.field(init=False)
     submitters: WeakSet[Submitter] = attrs.field(factory=WeakSet[Submitter], init=False)
     watchers: dict[str, Watcher] = attrs.field(factory=dict[str, Watcher], init=False)
     remembered: dict[str, Any] | None = attrs.field(default=None, init=False)
     """What the memory of durations held when it was first needed."""
+    told: Told = attrs.field(default=attrs.Factory(_told, takes_self=True), init=False)
+    """What listeners know of tasks."""
     closing: bool = attrs.field(default=False, init=False)
     """From now on nobody is let in any more."""
     crowded: set[Pool] = attrs.field(factory=set[Pool], init=False)
     """Pools in which somebody waits for slots."""
+    hearing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    """What hears of callbacks, from the first task on."""
 
     def __attrs_post_init__(self) -> None:
         pools: tuple[Pool, ...] = get_args(Pool)
         given: dict[Pool, int] = {pool: limit for pool in pools if (limit := getattr(self.limits, pool)) is not None}
-        listeners = Listeners(waits=self._waits, queue=self._queue, learned=self._learned)
+        listeners = Listeners(waits=self._waits, queue=self._queue, learned=self._learned, slots=self._slots)
         self.ledger = LocalLedger(given, listeners=listeners, chance=self.random)
 
     def __reduce__(self) -> NoReturn:
@@ -81,7 +104,7 @@ class Core:
             engine=self.engine,
             random=self.random,
             stop=self._stop,
-            tell=self._ended,
+            tell=self._left,
             afford=self.engine.budget.pay,
             settle=retry.settle,
             on_unknown=retry.on_unknown,
@@ -91,9 +114,20 @@ class Core:
         return submitter
 
     def handle(
-        self, row: TaskSpec[..., Any, R], kind: Kind, external: str, created: Created[Task[R | None]], hold: Hold
+        self,
+        row: TaskSpec[..., Any, R],
+        kind: Kind,
+        external: str,
+        created: Created[Task[R | None]],
+        hold: Hold,
+        *,
+        silent: bool = False,
     ) -> TaskHandle[R]:
-        """A handle of a task that was made, which holds its slots until it is seen to end."""
+        """
+        A handle of a task that was made, which holds its slots until it is seen to end.
+
+        *silent*: it is not us that the vendor is to call back about it.
+        """
         watcher = self.watcher(row.name)
         now = asyncio.get_running_loop().time()
         for forgotten in watcher.forgotten(now):
@@ -101,11 +135,12 @@ class Core:
         made = watcher.made(created.task, now if created.born is None else created.born)
         born = None if created.born is None else made  # one that was found again has an age that only its row tells
         handle = TaskHandle(row.name, self, task=created.task, external_task_id=external, born=born, kind=kind)
+        self.told.made(handle)
         if created.task.status.final:
             hold.release()
         else:
             handle.hold = hold.held
-            watcher.keep(handle)
+            watcher.keep(handle, silent=silent)
         return handle
 
     def resumed(
@@ -115,7 +150,27 @@ class Core:
         handle: TaskHandle[R] = TaskHandle(row.name, self, task_id=task_id, external_task_id=external, kind=kind)
         handle.hold = self.ledger.claim(row.pool, weight).held
         self.watcher(row.name).keep(handle)
+        self.hear()
         return handle
+
+    def hear(self) -> None:
+        """Begin to hear of callbacks, unless that was begun; again, where something in a hub was cancelled."""
+        heard = self.hearing is not None and not self.hearing.done()
+        if self.callbacks is not None and not heard and not self.engine.http.closed:
+            self.hearing = asyncio.create_task(self._hear(self.callbacks.hub), name="kling_async callbacks")
+
+    async def _hear(self, hub: WakeHub) -> None:
+        while True:
+            try:
+                async with hub.listen(self.called):
+                    await asyncio.Event().wait()
+            except Exception as error:  # noqa: BLE001 - a hub may be anybody's, and callbacks are no guarantee
+                log.warning("callbacks are not heard for %.0f s: %s", _DEAF, type(error).__name__)
+            await asyncio.sleep(_DEAF)
+
+    def called(self, external_id: str, status: TaskStatus) -> None:
+        """Take in that a callback claims a status. Nothing happens where the task is none of this process."""
+        any(watcher.called(external_id, status) for watcher in self.watchers.values())
 
     def typical(self, row: TaskSpec[..., Any, Any], kind: Kind) -> tuple[float, bool]:
         """Seconds that a task of a kind takes in one half of all cases, and whether that was learned from any."""
@@ -129,12 +184,24 @@ class Core:
     def watch(self, handle: TaskHandle[Any], /) -> None:
         """Follow a handle; raises `ClientClosed`."""
         if self.engine.http.closed:
-            raise ClientClosed("the client is closed; the task goes on, attach its handle.ref to a new KlingClient")
+            words = "the client is closed; the task goes on, attach its handle.ref to a new KlingClient"
+            raise ClientClosed(words, may_have_been_created=True)
+        self.told.awaited(handle)
         self.watcher(handle.endpoint).watch(handle)
+        self.hear()
 
     def unwatch(self, handle: TaskHandle[Any], /) -> None:
         """Follow a handle no longer."""
         self.watcher(handle.endpoint).unwatch(handle)
+        self.told.left(handle)
+
+    def failed(self, handle: TaskHandle[Any], error: Exception, /) -> None:
+        """The waiting for a handle ends in an error."""
+        self.told.failed(handle, error)
+
+    def changed(self, handle: TaskHandle[Any], /) -> None:
+        """A task was seen in another state."""
+        self.told.changed(handle)
 
     async def refresh(self, handle: TaskHandle[Any], /) -> None:
         """Ask for a task once, and push the answer."""
@@ -158,6 +225,8 @@ class Core:
         handle.hold = None
         if held is not None:
             held.release(None if handle.born is None else asyncio.get_running_loop().time() - handle.born)
+        if not handle.done:
+            self.told.gone(handle)
         watcher = self.watcher(handle.endpoint)
         other = watcher.other(handle)
         watcher.ended(handle)
@@ -177,8 +246,12 @@ class Core:
                 await self.downloader.close()
 
     async def _leave(self) -> None:
+        if self.hearing is not None:
+            self.hearing.cancel()
+            await asyncio.gather(self.hearing, return_exceptions=True)
         await self.engine.close()
-        error = ClientClosed("the client was closed while this task was awaited; the task goes on")
+        words = "the client was closed while this task was awaited; the task goes on"
+        error = ClientClosed(words, may_have_been_created=True)
         await asyncio.gather(*(watcher.close(error) for watcher in self.watchers.values()))
         if self.polling.memory is not None and self.remembered is not None:
             learned = {name: watcher.debts.durations.dump() for name, watcher in self.watchers.items()}
@@ -196,17 +269,32 @@ class Core:
                 if endpoint in self.remembered:
                     durations = memory.recall(row.pool, self.remembered[endpoint], endpoint)
             vendor = _Questions(self.engine, row)
-            watcher = Watcher(endpoint, vendor, durations=durations, polling=self.polling, random=self.random)
+            calls = None if self.callbacks is None else Calls()
+            watcher = Watcher(
+                endpoint,
+                vendor,
+                durations=durations,
+                polling=self.polling,
+                random=self.random,
+                tell=self.tell,
+                calls=calls,
+            )
             watcher.debts.curious = is_loopback(self.engine.http.base)  # an emulator's tasks may take no time at all
             watcher.debts.hurry = row.pool in self.crowded
             self.watchers[endpoint] = watcher
         return watcher
 
     def _waits(self, pool: Pool, weight: int, queued: int) -> None:
-        self.tell(SlotAwaited(pool=pool, slots=weight, queued=queued))
+        if self.tell:
+            self.tell(SlotAwaited(pool=pool, slots=weight, queued=queued))
 
     def _learned(self, pool: Pool, slots: int) -> None:
-        self.tell(LimitLearned(pool=pool, slots=slots))
+        if self.tell:
+            self.tell(LimitLearned(pool=pool, slots=slots))
+
+    def _slots(self, pool: Pool, now: Slots) -> None:
+        if self.tell:
+            self.tell(SlotsChanged(pool=pool, used=now.used, limit=now.limit, learned=now.learned, queued=now.queued))
 
     def _queue(self, pool: Pool, exists: bool) -> None:  # noqa: FBT001 - the ledger's way of telling
         """Somebody begins, or nobody goes on, to wait for the slots of tasks that perhaps nobody looks at."""
@@ -224,19 +312,11 @@ class Core:
         self.ledger.stop(pool, error)
         self.ledger.resume()
 
-    def _ended(self, ended: Finished) -> None:
-        task_id = ended.task.id if ended.task is not None else None
+    def _left(self, ended: Finished) -> None:
+        """See to the task of a create whose caller has left."""
         if ended.task is not None and not self.engine.http.closed:  # it has slots, whose end somebody must see
             created = Created[Task[Any]](task=ended.task, born=ended.born)
             self.handle(ROWS[ended.endpoint], (), ended.external_task_id, created, ended.hold)
-        self.tell(
-            SubmitEnded(
-                endpoint=ended.endpoint,
-                external_task_id=ended.external_task_id,
-                outcome=ended.outcome.value,
-                task_id=task_id,
-            )
-        )
 
 
 @attrs.define(eq=False)
@@ -272,7 +352,9 @@ class Inside:
         except asyncio.CancelledError as error:
             if not call.repeatable and getattr(error, "may_have_been_created", False):
                 log.warning(
-                    "%s was cancelled before its answer came; it may have been carried out, and billed", _named(call)
+                    "%s was cancelled before its answer came; it may have been carried out, and billed",
+                    call.endpoint,
+                    extra=about(endpoint=call.endpoint),
                 )
             raise
 
@@ -298,8 +380,16 @@ class Inside:
         """
         self.check(request)
         own_id, call = row.create(request, new_id if external is None else lambda: external)
-        core, kind = self.core, row.kind(request)
-        hold = await core.ledger.acquire(row.pool, row.weight(request), self.priority, self.slot_timeout)
+        call, silent = self._with_callback(own_id, call)
+        core, kind, weight = self.core, row.kind(request), row.weight(request)
+        story = Story(core.tell, row.name, own_id, row.pool, weight)
+        story.began((kind[0] or None) if kind else None, f"{core.engine.http.base}{call.path}")
+        try:
+            hold = await core.ledger.acquire(row.pool, weight, self.priority, self.slot_timeout)
+        except BaseException as error:
+            story.ended("refused", error=error)
+            raise
+        story.granted()
         intent = Intent(
             endpoint=row.name,
             external_task_id=own_id,
@@ -309,9 +399,20 @@ class Inside:
             hold=hold,
             given=getattr(request, "external_task_id", None) is not None,
             witness=witness,
+            story=story,
             doubted=doubted,
         )
-        return core.handle(row, kind, own_id, await self._submitter.submit(intent), hold)
+        return core.handle(row, kind, own_id, await self._submitter.submit(intent), hold, silent=silent)
+
+    def _with_callback(self, external_id: str, call: Call[T]) -> tuple[Call[T], bool]:
+        """A create that has the vendor call back, and whether it is somebody else whom it calls."""
+        callbacks, body = self.core.callbacks, call.body
+        if callbacks is None or body is None:
+            return call, False
+        if "callback_url" in body:
+            return call, True
+        self.core.hear()  # before the first callback can come
+        return attrs.evolve(call, body={**body, "callback_url": callbacks.address(external_id)}), False
 
     async def recover(
         self, row: TaskSpec[..., Any, R], kind: Kind, external: str, weight: int, since_ms: int | None
@@ -387,12 +488,6 @@ def unpicklable() -> TypeError:
     return TypeError(
         "a KlingClient and its parts hold connections and credentials and cannot be pickled; make one per process"
     )
-
-
-def _named(call: Call[Any]) -> str:
-    """The endpoint a direct call is of."""
-    rows = (row for row in CALLS.values() if row.method == call.method and call.path in (row.path, *row.aliases))
-    return next((row.name for row in rows), call.path)
 
 
 def _outside() -> int:

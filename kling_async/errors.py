@@ -134,7 +134,7 @@ class ClientClosed(KlingError):
     """The client was used after `close()`, or closed in the middle of a call."""
 
     may_have_been_created: bool = False
-    """True where a create was under way, which may have gone through."""
+    """True where a create was under way, which may have gone through, or a task was awaited, which goes on."""
 
     def __init__(self, message: str, *, may_have_been_created: bool = False) -> None:
         super().__init__(message)

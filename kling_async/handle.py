@@ -98,6 +98,14 @@ class Keeper(Protocol):
         """Seconds that a pending task goes on for in half of all cases; None if its age is not known."""
         ...
 
+    def changed(self, handle: TaskHandle[Any], /) -> None:
+        """The task was seen in another state than this handle knew of."""
+        ...
+
+    def failed(self, handle: TaskHandle[Any], error: Exception, /) -> None:
+        """The waiting is about to end in an error, for all who wait."""
+        ...
+
     def running(self, handle: TaskHandle[Any], /) -> None:
         """A task was seen to be under way for which no slots are held."""
         ...
@@ -354,8 +362,11 @@ class TaskHandle(Generic[R]):
                 return
             if task == known and self._lost is None:
                 return
+        changed = known is None or self._lost is not None or task.status is not known.status
         self._task, self._id, self._lost = task, task.id, None
         self._external_task_id = task.external_task_id or self._external_task_id
+        if changed:
+            self._keeper.changed(self)
         if task.status.final:
             self._keeper.ended(self)
         elif self.hold is None:
@@ -364,6 +375,7 @@ class TaskHandle(Generic[R]):
 
     def fail(self, error: Exception) -> None:
         """End the waiting of everybody with *error*; the task itself is untouched and can be awaited again."""
+        self._keeper.failed(self, error)
         if isinstance(error, TaskLost):
             self._lost = error
             self._keeper.ended(self)

@@ -13,8 +13,16 @@ _PATH: Final = 200  # characters
 _LINK: Final = re.compile(r"(https?://)(\S*)", re.IGNORECASE)
 _WHOLE_LINK: Final = re.compile(r"(https?://)(.*)", re.IGNORECASE | re.DOTALL)
 _ADDRESS: Final = re.compile(r"((?:[a-z][a-z0-9+.-]*:)?(?://)?)(.*)", re.IGNORECASE | re.DOTALL)
+_TOKEN: Final = re.compile(r"(/v1/[\w~-]+/[\w-]{1,16})\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 _AUTHORITY: Final = re.compile(r"[^/?#\\]*")
 _CLEAN_AUTHORITY: Final = re.compile(r"(\[[^\[\]@]*\]|[^:@]*)(:\d*)?")
+
+
+class Hidden:
+    """Stands where a value must not be shown."""
+
+    def __repr__(self) -> str:
+        return "a value that is not shown"
 
 
 def shown(value: object, limit: int = 80) -> str:
@@ -67,11 +75,17 @@ def visible(text: str) -> str:
 
 
 def unlinked(text: str) -> str:
-    """A text in which no link shows a user, a password or a query."""
+    """A text in which no link shows a user, a password or a query, and no address for callbacks its token."""
+    text = uncalled(text)
     if "://" not in text:
         return text
     # A text that begins as a link is one, even if spaces have got into it.
     return _WHOLE_LINK.sub(_locked, text) if _WHOLE_LINK.match(text) else _LINK.sub(_locked, text)
+
+
+def uncalled(text: str) -> str:
+    """A text in which no address for callbacks shows its token, which is as good as a key."""
+    return _TOKEN.sub(r"\1.***", text) if "/v1/" in text else text
 
 
 def masked(url: str) -> str:

@@ -10,9 +10,16 @@ import looptime
 import pytest
 from pytest_socket import socket_allow_hosts
 
+from tests.support.canary import CanaryPlugin
 from tests.support.leaps import look_before_leaping
 
 LOOPBACK = ["127.0.0.1", "::1"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look over the shoulder of every test, for secrets; see tests/test_canary.py."""
+    config.addinivalue_line("markers", "last: asked after all other tests")
+    config.pluginmanager.register(CanaryPlugin(), "canary")
 
 
 def pytest_sessionstart() -> None:

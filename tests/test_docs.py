@@ -1,4 +1,8 @@
-"""Every Python block of README and guide does what it says: programs and tests run as such, the rest with `kling`."""
+"""Every Python block of README and guide does what it says: programs and tests run as such, the rest with `kling`.
+
+Recipes of observability.md, for packages that this one does not need, run where those are installed; elsewhere it is
+seen to that they compile, and that what they take from here is there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import ast
 import re
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Final
@@ -29,17 +35,18 @@ def blocks() -> dict[str, str]:
     return found
 
 
-BLOCKS: Final = blocks()
+RECIPES: Final = {place: code for place, code in blocks().items() if place.startswith("observability.md:")}
+BLOCKS: Final = {place: code for place, code in blocks().items() if place not in RECIPES}
 PROGRAMS: Final = {place: code for place, code in BLOCKS.items() if "asyncio.run(" in code}
 TESTS: Final = {place: code for place, code in BLOCKS.items() if "def test_" in code}
 FRAGMENTS: Final = {place: code for place, code in BLOCKS.items() if place not in {**PROGRAMS, **TESTS}}
 
 
 def test_there_are_blocks_of_each_kind() -> None:
-    """README shows a program and a test, the pages about batches and faults one of them, the guide fragments."""
+    """README and two pages show a program, README a test, the page about faults tests, the guide fragments."""
     pages = [{place.split(":")[0] for place in kind} for kind in (PROGRAMS, TESTS, FRAGMENTS)]
 
-    assert [{"README.md", "batches.md"}, {"README.md", "faults.md"}, {"guide.md"}] == pages
+    assert [{"README.md", "batches.md", "callbacks.md"}, {"README.md", "faults.md"}, {"guide.md"}] == pages
 
 
 @pytest.mark.parametrize("code", PROGRAMS.values(), ids=PROGRAMS.keys())
@@ -58,6 +65,42 @@ def test_a_program_runs(code: str, tmp_path: Path) -> None:
 
     assert ("", 0) == (run.stderr, run.returncode)
     assert list((tmp_path / "out").iterdir())
+
+
+def imported(code: str) -> set[tuple[str, str]]:
+    """The modules that a block imports, and what it takes of them."""
+    found = set[tuple[str, str]]()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom):
+            found |= {(node.module or "", each.name) for each in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {(each.name, "") for each in node.names}
+    return found
+
+
+@pytest.mark.parametrize("code", RECIPES.values(), ids=RECIPES.keys())
+def test_a_recipe_takes_what_is_there(code: str) -> None:
+    """It compiles, and whatever it imports from this package has that name."""
+    compile(code, "<recipe>", "exec")
+
+    ours = {(module, name) for module, name in imported(code) if module.split(".")[0] == "kling_async"}
+    assert ours
+    assert [] == [(module, name) for module, name in ours if not hasattr(import_module(module), name)]
+
+
+@pytest.mark.parametrize("code", RECIPES.values(), ids=RECIPES.keys())
+def test_a_recipe_runs(code: str, tmp_path: Path) -> None:
+    """As it stands, where what it is about is installed."""
+    tops = {module.split(".")[0] for module, _ in imported(code)}
+    missing = sorted(each for each in tops if find_spec(each) is None)
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    with emulator_process() as environment:
+        run = subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert 0 == run.returncode, run.stderr
 
 
 @pytest.mark.parametrize("code", TESTS.values(), ids=TESTS.keys())

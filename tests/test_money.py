@@ -255,11 +255,11 @@ async def test_a_create_that_its_caller_leaves_is_followed_for_ten_seconds() -> 
         async with emulator.client(limits=Limits(image=1), on_event=told.append) as kling:
             await left(kling, "timeout")
             await asyncio.sleep(8.9)
-            early = list(told)
+            early = [event for event in told if isinstance(event, SubmitEnded)]
             await asyncio.sleep(1.2)
 
             assert [] == early
-            assert ["unknown"] == [event.outcome for event in told if isinstance(event, SubmitEnded)]
+            assert [("unknown", True)] == [(end.outcome, end.cancelled) for end in told if isinstance(end, SubmitEnded)]
             assert 1 == kling.slots["image"].used
             await asyncio.sleep(60)
             assert 0 == kling.slots["image"].used
@@ -328,7 +328,7 @@ async def left_settling(kling: KlingClient) -> None:
 
 @pytest.mark.looptime
 async def test_a_create_that_is_left_in_the_queue_was_never_sent() -> None:
-    """Nothing to finish, nothing to tell, and the place goes to the next."""
+    """Nothing to finish, nothing in doubt, and the place goes to the next."""
     told = list[Event]()
     async with Emulator() as emulator:
         async with emulator.client(limits=Limits(image=1), on_event=told.append) as kling:
@@ -339,7 +339,9 @@ async def test_a_create_that_is_left_in_the_queue_was_never_sent() -> None:
 
             assert first.done
             assert 3 == len(emulator.tasks) == posts(emulator)
-            assert [] == [event for event in told if isinstance(event, SubmitEnded)]
+            ends = [event for event in told if isinstance(event, SubmitEnded)]
+            assert ["refused"] == [event.outcome for event in ends if event.cancelled]
+            assert 4 == len(ends)
 
 
 async def made(kling: KlingClient, number: int) -> Any:

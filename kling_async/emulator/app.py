@@ -1,9 +1,9 @@
 """
 The emulator: a Kling on a local port, in this process and on this event loop.
 
-Written from the vendor's documents, which it carries, and not from the client, whose mistakes it shall find. It
-accepts ``callback_url`` and does nothing with it yet. It opens no address, so pictures, sounds and videos given as
-links are taken on faith; a linked video or sound counts as five seconds long.
+Written from the vendor's documents, which it carries, and not from the client, whose mistakes it shall find. It calls
+a ``callback_url`` on this machine and opens no other address, so pictures, sounds and videos given as links are taken
+on faith; a linked video or sound counts as five seconds long.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from aiohttp import web
 
+from .callbacks import SentCallback
 from .clock import LoopClock
 from .doorway import Doorway
 from .faults import Fault
 from .media import PictureForm
 from .server import SeenRequest, Server
-from .settings import Settings, only_faults, pools
+from .settings import Settings, only_faults, pools, webhook_secrets
 from .tasks import EmulatedTask
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Emulator:
     A prompt with one of ``refused_words`` is refused with 1301; with one of ``risky_words`` the task is accepted and
     fails. ``quirks`` rotates answers through the field variations the documents list. ``clock`` judges tokens; tasks
     live by the event loop's time. An emulator that is started again has forgotten everything.
-    ``faults`` are what goes wrong, and when; see ``kling_async.emulator.faults``.
+    ``faults`` are what goes wrong, and when; see ``kling_async.emulator.faults``. ``webhook_secret``, as the vendor's
+    console shows one (``whsec_...``), has callbacks signed; several as while one is being replaced.
 
     Files are drawn in threads. Where the loop's clock jumps (looptime), a time-out of a download may pass meanwhile.
     """
@@ -76,6 +78,7 @@ class Emulator:
         pictures: PictureForm = "png",
         faults: Iterable[Fault] = (),
         clock: Callable[[], float] = time.time,
+        webhook_secret: str | Sequence[str] | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -95,6 +98,7 @@ class Emulator:
             pictures=pictures,
             faults=only_faults(faults),
             clock=clock,
+            webhook_secrets=webhook_secrets(webhook_secret),
         )
         self._server: Server | None = None
         self._runner: web.AppRunner | None = None
@@ -132,6 +136,11 @@ class Emulator:
             if task.external_task_id is not None:
                 found.setdefault(task.external_task_id, []).append(task)
         return found
+
+    @property
+    def callbacks(self) -> list[SentCallback]:
+        """The callbacks sent so far, in order; those that a fault lost are among them."""
+        return self._running().caller.sent
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -181,6 +190,7 @@ class Emulator:
         if runner is None or doorway is None or self._server is None:
             return
         self._server.closing.set()
+        await self._server.caller.close()
         await doorway.close()
         await runner.cleanup()
         await self._server.studio.close()

@@ -215,6 +215,33 @@ class Truncate(Sometimes):
 
 
 @attrs.frozen(kw_only=True)
+class LoseCallback(Sometimes):
+    """Do not call back. Of all faults for callbacks, ``path`` is that of the task's endpoint."""
+
+
+@attrs.frozen(kw_only=True)
+class RepeatCallback(Sometimes):
+    """Call back ``times`` more, after ``seconds`` each time."""
+
+    times: int = attrs.field(default=1, kw_only=False, validator=whole(1))
+    seconds: float = attrs.field(default=0.0, validator=number(0))
+
+
+@attrs.frozen(kw_only=True)
+class DelayCallback(Sometimes):
+    """Call back ``seconds`` late."""
+
+    seconds: float = attrs.field(kw_only=False, validator=above(0))
+
+
+@attrs.frozen(kw_only=True)
+class ShuffleCallbacks(Sometimes):
+    """Call back late by anything up to ``seconds``, so that callbacks arrive in another order."""
+
+    seconds: float = attrs.field(kw_only=False, validator=above(0))
+
+
+@attrs.frozen(kw_only=True)
 class Hide(Fault):
     """Know nothing of a task that is younger than ``seconds``: in lists, and in queries by either id."""
 
@@ -282,6 +309,10 @@ KINDS: Final[dict[str, type[Fault]]] = {
     "stale": Stale,
     "mix": Mix,
     "truncate": Truncate,
+    "lose_callback": LoseCallback,
+    "repeat_callback": RepeatCallback,
+    "delay_callback": DelayCallback,
+    "shuffle_callbacks": ShuffleCallbacks,
     "hide": Hide,
     "repeated_ids": RepeatedIds,
     "clock": Clock,

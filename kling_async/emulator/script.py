@@ -23,18 +23,22 @@ from .faults import (
     Bend,
     Calls,
     Clock,
+    DelayCallback,
     Down,
     Expire,
     Fault,
     Hide,
     Limit,
     Lose,
+    LoseCallback,
     Mix,
     Neighbour,
     Rate,
     Refuse,
+    RepeatCallback,
     RepeatedIds,
     Shuffle,
+    ShuffleCallbacks,
     Slow,
     Sometimes,
     Stale,
@@ -90,6 +94,16 @@ class Listing:
     mix: int = 0
     most: int | None = None
     shuffle: Random | None = None
+
+
+@attrs.frozen
+class Calling:
+    """How somebody is called back."""
+
+    lost: bool = False
+    delay: float = 0.0
+    again: tuple[float, ...] = ()
+    """Pauses before it is said once more."""
 
 
 @attrs.define(eq=False)
@@ -216,6 +230,27 @@ class Script:
                 case Shuffle():
                     listing = attrs.evolve(listing, shuffle=each.random)
         return listing
+
+    def calling(self, endpoint: str) -> Calling:
+        """How somebody is called back about a task of an endpoint."""
+        now, calling, call = self._now(), Calling(), Struck("others", "", endpoint)
+        for each in self._running:
+            fault = each.fault
+            if not isinstance(
+                fault, LoseCallback | RepeatCallback | DelayCallback | ShuffleCallbacks
+            ) or not each.strikes(fault, call, ("any",), now):
+                continue
+            match fault:
+                case LoseCallback():
+                    calling = attrs.evolve(calling, lost=True)
+                case RepeatCallback():
+                    calling = attrs.evolve(calling, again=(*calling.again, *(fault.seconds,) * fault.times))
+                case DelayCallback():
+                    calling = attrs.evolve(calling, delay=calling.delay + fault.seconds)
+                case ShuffleCallbacks():
+                    delay = each.random.uniform(0, fault.seconds)
+                    calling = attrs.evolve(calling, delay=calling.delay + delay)
+        return calling
 
     def hidden(self, endpoint: str) -> float:
         """Seconds for which a new task is unknown."""

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from .accounts import Account, Charge
 from .answers import Answers
+from .callbacks import Caller
 from .calls import NO_DATA, Call, Direct
 from .checks import Accepted, check, read_json
 from .clock import LoopClock, milliseconds
@@ -121,6 +122,15 @@ class Server:
         )
         self._answers = Answers(random=Random(f"answers {settings.seed}"), quirks=settings.quirks, world=self._world)
         self._random = Random(f"calls {settings.seed}")
+        chance = Random(f"callbacks {settings.seed}")
+        self.caller: Caller = Caller(
+            answers=Answers(random=chance, quirks=settings.quirks, world=self._world),
+            script=self.script,
+            now=clock.now,
+            date=self._date,
+            secrets=settings.webhook_secrets,
+            newer=chance if settings.quirks else None,
+        )
         self._strangers = Strangers(self._world, now=clock.now)
 
     def spent(self) -> Mapping[str, Decimal]:
@@ -330,6 +340,7 @@ class Server:
         )
         self.tasks.put(task)
         self._account.enter(task)
+        self.caller.expect(endpoint, task)
         if failure is None:
             self._expect(endpoint, task)
         return task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
@@ -32,6 +33,7 @@ class Settings:
     pictures: PictureForm = attrs.field(validator=attrs.validators.in_(("png", "jpeg")))
     faults: tuple[Fault, ...]
     clock: Callable[[], float]
+    webhook_secrets: tuple[str, ...] = attrs.field(repr=False)
 
 
 def pools(given: Mapping[str, int | Decimal | str] | None, option: str) -> Mapping[str, Decimal]:
@@ -47,6 +49,19 @@ def pools(given: Mapping[str, int | Decimal | str] | None, option: str) -> Mappi
     if unknown:
         raise ValueError(f"{option} names {', '.join(map(repr, unknown))}; the pools are {', '.join(sorted(POOLS))}")
     return amounts
+
+
+def webhook_secrets(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The secrets by which callbacks are signed."""
+    secrets = (given,) if isinstance(given, str) else tuple(given or ())
+    for secret in secrets:
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except (AttributeError, ValueError):
+            key = b""
+        if not key or not secret.startswith("whsec_"):
+            raise ValueError("webhook_secret must be whsec_ and the key in Base64; the value is not shown")
+    return secrets
 
 
 def only_faults(given: Iterable[object]) -> tuple[Fault, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from yarl import URL
 
 from ..errors import ClientClosed, DownloadError, ExpiredResult, KlingError, UnsafeURL
 from ..events import DownloadFailed, DownloadFinished, DownloadResumed, Teller
+from ..events.logs import about
 from .durable import Point, Stored, nothing
 from .guard import Guard
 from .hosts import answered, stranger
@@ -36,6 +38,8 @@ from .writing import unwritable
 if TYPE_CHECKING:
     from ..models import File
     from ..options import Downloads
+
+log: Final = logging.getLogger("kling_async.media")
 
 _FIRST, _MOST = 0.5, 20.0  # seconds of the first pause at most, and of any
 _PATIENCE: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
@@ -130,11 +134,13 @@ class Downloader:
             self._room = asyncio.Semaphore(self.options.concurrency)
         failure: KlingError
         self._under_way += 1
+        clock = asyncio.get_running_loop().time
         try:
             home = await self._threads.done(directory.resolve)
             part = within(home, f"{stem}.part")
             turn = self._turns.setdefault(part, asyncio.Lock())  # two of one name at once would write into one `.part`
             async with turn, self._room:
+                began = clock()
                 run = Run(
                     name=stem,
                     kind=file.kind,
@@ -155,9 +161,21 @@ class Downloader:
                 except OSError as error:  # while letting go of the `.part`
                     failure = unwritable(part, error)
                 else:
-                    self.tell(DownloadFinished(name=stem, host=run.host, path=directory / name, received=run.part.size))
+                    if self.tell:
+                        self.tell(
+                            DownloadFinished(
+                                name=stem,
+                                host=run.host,
+                                path=directory / name,
+                                received=run.part.size,
+                                seconds=clock() - began,
+                                resumes=run.resumes,
+                            )
+                        )
                     return directory / name, run.part
-                self.tell(DownloadFailed(name=stem, host=run.host, error=failure))
+                if self.tell:
+                    spent, resumes = clock() - began, run.resumes
+                    self.tell(DownloadFailed(name=stem, host=run.host, error=failure, seconds=spent, resumes=resumes))
         finally:
             self._under_way -= 1
             self._ended.set()
@@ -213,11 +231,14 @@ class Downloader:
             return self.random.uniform(0, min(_MOST, _FIRST * 2**run.fruitless))
 
         def report(state: RetryCallState) -> None:
+            run.resumes += 1
             reason = str(state.outcome.exception()) if state.outcome else ""
             seconds = state.next_action.sleep if state.next_action else 0.0
-            self.tell(
-                DownloadResumed(name=run.name, host=run.host, received=run.have, pause=float(seconds), reason=reason)
-            )
+            extra = about(seconds=float(seconds))
+            log.info("the download of %s broke (%s), going on in %.1f s", run.name, reason, seconds, extra=extra)
+            if self.tell:
+                pause = float(seconds)
+                self.tell(DownloadResumed(name=run.name, host=run.host, received=run.have, pause=pause, reason=reason))
 
         async def attempt() -> str:
             try:

@@ -79,6 +79,8 @@ class Run:
     """What the bytes in `part` are the beginning of; None where they are no use."""
     fruitless: int = attrs.field(default=0, init=False)
     """How often it broke since more bytes were here than ever before."""
+    resumes: int = attrs.field(default=0, init=False)
+    """How often it was taken up again."""
     _head: bytes = attrs.field(default=b"", init=False)
     """The first of them."""
     _started: bool = attrs.field(default=False, init=False)
@@ -200,7 +202,7 @@ class Run:
                 self._bound(have, end)
                 if await writer.put(chunk):
                     pace.restart()  # the disk may have been waited for, which is not the host's fault
-                    self.tell(DownloadProgress(name=self.name, host=self.host, received=have, expected=total))
+                    self._progressed(have, total)
                 elif have != end:
                     _moving(pace, chunk)
         if total is not None and self.part.size != total:
@@ -225,7 +227,12 @@ class Run:
         if not self._started:
             self._started = True
             self.point("download.started")
-            self.tell(DownloadStarted(name=self.name, host=self.host, received=have, expected=expected))
+            if self.tell:
+                self.tell(DownloadStarted(name=self.name, host=self.host, received=have, expected=expected))
+
+    def _progressed(self, have: int, expected: int | None) -> None:
+        if self.tell:
+            self.tell(DownloadProgress(name=self.name, host=self.host, received=have, expected=expected))
 
     async def _disk(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:

@@ -36,6 +36,15 @@ _LONGEST_GAP: Final = 60.0
 _FIRST_LOOK: Final = 1.0
 """Seconds of the first gap, where nothing is known; they double until something is."""
 
+_WINDOW: Final = 1.8
+"""Seconds between two requests that callbacks cause, so that those that come together cost one."""
+_BETWEEN: Final = 2.0
+"""Seconds between two looks at one task that callbacks cause."""
+_UNHURRIED, _LONGEST_UNHURRIED, _PART = 3.0, 10.0, 0.1
+"""Seconds that the news may wait of a task that has not ended; in between that part of the median duration."""
+_STRETCH, _LONGEST_STRETCH = 6.0, 300.0
+"""How much longer a task may go unseen that is to report its end, and how long at most."""
+
 _BLOCK, _SPAN = 256, 0.01
 """Tasks in a block, and the time within which they were made, as a part of the median."""
 _STEP: Final = 1 / 4
@@ -86,6 +95,14 @@ class Block(Generic[T]):
     """Whether it is to be asked for alone once it has rested, whatever it owes then."""
     hinted: float = -math.inf
     """When somebody said that there is news; what was asked before knows nothing of it."""
+    told: bool = False
+    """Whether a callback said so; a page will do."""
+    over: bool = False
+    """Whether it said that the task has ended, which an old page does not refute."""
+    answered: float = -math.inf
+    """When it was last looked at because of a callback."""
+    called: bool = True
+    """Whether the vendor is to call back about its tasks."""
 
 
 @attrs.frozen(eq=False)
@@ -128,12 +145,14 @@ class Debts(Generic[T]):
         self.hurry = False
         """Whether somebody waits for a slot, so that each second of lag costs more than a second."""
         self.called_back = False
-        """Whether the vendor reports the ends, so that asking is a safety net for tasks that take long."""
+        """Whether callbacks can be relied on, so that asking is a safety net."""
         self.curious = False
         """Whether what is believed about durations before any was seen may be far from the truth."""
         self._max_lag = max_lag
         self._target = requests_per_task
         self._dear = 1.0
+        self._told_again = self._unhurried = -math.inf
+        """Before the one time callbacks cause no request; at the other is looked for what can wait a little."""
         self._blocks: dict[Block[T], None] = {}
         self._open: dict[Kind, Block[T]] = {}
         self._births = array("d")
@@ -177,12 +196,13 @@ class Debts(Generic[T]):
         *,
         like: Block[T] | None = None,
         asked: bool = False,
+        called: bool = True,
     ) -> None:
         """
         Watch a task, last looked at when it was *seen* seconds old; None if it never was.
 
         It stands in the list where a block *like* it stood, else where its birth puts it among those made here.
-        *asked*: a question for it is under way already.
+        *asked*: a question for it is under way already. *called*: the vendor is to call back about it.
         """
         made = self._outran + bisect_left(self._births, born) + 1
         index = 0
@@ -191,9 +211,9 @@ class Debts(Generic[T]):
         elif seen is None:
             index, made = _GUESS, self._made
         block = self._open.get(kind)
-        if asked or block is None or not self._joins(block, born, seen):
-            table = self.durations.table(kind)
-            block = self._open[kind] = Block(kind, table, born, index, made, [], seen, seen or 0.0, asked=asked)
+        if asked or block is None or block.called is not called or not self._joins(block, born, seen):
+            table, sure = self.durations.table(kind), seen or 0.0
+            block = self._open[kind] = Block(kind, table, born, index, made, [], seen, sure, asked=asked, called=called)
             self._blocks[block] = None
         block.items.append(item)
         item.place = block
@@ -234,6 +254,8 @@ class Debts(Generic[T]):
                 block = self._split(each.block, (item,))
                 block.asked = True
                 alone.append(Single(item))
+        if any(block.told for page in asks for block in page.blocks) or any(each.item.place.told for each in alone):
+            self._told_again = now + _WINDOW
         self._paid(len(asks) + len(alone))
         least = min((each.price for each in owed), default=1.0) * _STEP
         again = min(firm, max(now + least, guess))  # what a gap or a rest forces waits for no pause
@@ -243,13 +265,14 @@ class Debts(Generic[T]):
         """What is owed now, and when to look again whatever becomes of that."""
         if self.durations.refresh():
             for block in self._blocks:
-                block.rest = block.rest if block.due else 0.0
+                block.rest = block.rest if block.due or block.told else 0.0
         owed, again = list[_Owed[T]](), _NEVER
         for block in self._blocks:
             if block.asked:
                 continue
-            if block.rest > now + _INSTANT:
-                again = min(again, block.rest)
+            rest = max(block.rest, self._told_again) if block.told and not block.due else block.rest
+            if rest > now + _INSTANT:
+                again = min(again, rest)
                 continue
             each = self._owed(block, now)
             if each.deadline > now:
@@ -288,8 +311,10 @@ class Debts(Generic[T]):
         block: Block[T] = item.place
         if block.asked:
             return _NEVER
-        if block.seen is None or block.due:
+        if block.seen is None or block.due or block.told:
             return block.rest
+        if self._is_stretched(block):
+            return self._backstop(block, block.seen)
         deadline = block.born + min(
             block.seen + self._gap(block.table, block.seen), block.sure + self._proof(block.table)
         )
@@ -299,6 +324,30 @@ class Debts(Generic[T]):
         """Ask for a task as soon as may be: somebody knows that there is news."""
         self.rest(item, 0.0)
         item.place.hinted = now
+
+    def told(self, item: T, now: float, *, over: bool) -> None:
+        """
+        A callback says that a task has changed, or is *over*: look soon, together with others that are told of.
+
+        However often it is said, no task is looked at twice within two seconds for it.
+        """
+        block: Block[T] = item.place
+        block = block if block.told else self._split(block, (item,))
+        block.hinted = now
+        if block.due:  # it will be asked for alone, when that makes sense
+            return
+        if not over and self._unhurried <= now:
+            self._unhurried = now + min(_LONGEST_UNHURRIED, max(_UNHURRIED, _PART * block.table.median))
+        at = max(now if over else self._unhurried, self._told_again, block.answered + _BETWEEN)
+        block.rest = min(block.rest, at) if block.told and not block.asked else at
+        block.told, block.over = True, block.over or over
+
+    def rely(self, on: bool) -> None:  # noqa: FBT001 - the only thing there is to say
+        """Rely on callbacks from now on, or ask as if there were none."""
+        if self.called_back is not on:
+            self.called_back = on
+            for block in self._blocks:
+                block.rest = block.rest if block.due or block.told else 0.0
 
     def distrust(self, lag: float) -> None:
         """Lists were found to tell how things stood so many seconds ago: what was seen in one was seen before that."""
@@ -327,7 +376,10 @@ class Debts(Generic[T]):
                 # A row may have stopped in time where the others go on: of a task that should have ended long ago, no
                 # page proves anything, so that it is asked for alone before long.
                 late = at - block.born > block.table.late
+                doubtful = seen.over and known < seen.hinted
                 self._seen(seen, at, _BEFORE if late else min(at, known))
+                if doubtful:  # told that it has ended, and an old copy of the list is no answer to that
+                    seen.rest, seen.due = at + _BETWEEN, True
                 seen.listed, seen.misses = True, 0
                 index = max(found[item] for item in here)
                 rows += len(here) * (index - seen.index)
@@ -362,6 +414,7 @@ class Debts(Generic[T]):
         return (
             block.seen == seen
             and not block.asked
+            and not block.told
             and block in self._blocks
             and len(block.items) < _BLOCK
             and (seen is None or 0.0 <= born - block.born <= span)
@@ -391,8 +444,12 @@ class Debts(Generic[T]):
             block.seen = age
         elif block.seen is None:
             block.seen = age
+        if block.told:
+            block.answered = at
         if at >= block.hinted:
-            block.rest, block.due = 0.0, False
+            block.rest, block.due, block.told, block.over = 0.0, False, False, False
+        elif block.told:
+            block.rest = max(block.rest, at + _BETWEEN)
 
     def _price(self, table: Table) -> float:
         return max(_CHEAPEST, _PRICE * table.median) * self._dear * (0.25 if self.hurry else 1.0)
@@ -403,7 +460,7 @@ class Debts(Generic[T]):
 
     def _gap(self, table: Table, seen: float) -> float:
         gap = min(self._max_lag or _LONGEST_GAP, _LONGEST_GAP)
-        if self.curious and not self.durations.known:
+        if self.curious and not self.called_back and not self.durations.known:
             gap = min(gap, max(_FIRST_LOOK, seen))
         return min(gap, _GAP * max(1.0, self._dear) * max(seen, table.early)) if seen > 0.0 else gap
 
@@ -411,17 +468,30 @@ class Debts(Generic[T]):
         """Seconds after which it is not enough that a list, which may be an old copy, tells of a task as pending."""
         return max(_LONGEST_GAP, table.median) if self._max_lag is None else 2 * self._max_lag
 
+    def _is_stretched(self, block: Block[T]) -> bool:
+        return self.called_back and block.called
+
+    def _backstop(self, block: Block[T], seen: float) -> float:
+        """When to ask for a task that is to report its end and did not."""
+        table = block.table
+        at = min(table.late + _GRACE, seen + _LONGEST_STRETCH)
+        if seen > 0.0:
+            at = max(at, seen + min(_STRETCH * self._gap(table, seen), _LONGEST_STRETCH))
+        if self._max_lag is not None:
+            at = min(at, seen + self._max_lag)
+        return block.born + min(at, block.sure + _STRETCH * self._proof(table))
+
     def _owed(self, block: Block[T], now: float) -> _Owed[T]:
         table, seen = block.table, block.seen
         price = self._price(table)
-        if seen is None or block.due:
+        if seen is None or block.due or block.told:
             misses = _MISSES if seen is not None else _SEARCHES
             return _Owed(block, 1.0, 0.0, 0.0, price, 1.0, now, alone=block.due or block.misses >= misses)
         gap, proof, alone = self._gap(table, seen), self._proof(table), block.misses >= _MISSES
         deadline = block.born + min(seen + gap, block.sure + proof)
-        if self.called_back:
-            deadline = max(deadline, block.born + table.late + _GRACE)
-            if now < deadline:
+        if self._is_stretched(block):
+            deadline = self._backstop(block, seen)
+            if now < deadline - _INSTANT:
                 block.rest = deadline
                 return _Owed(block, 0.0, 0.0, 0.0, price, 0.0, deadline, alone)
         if now >= deadline - _INSTANT:

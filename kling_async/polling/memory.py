@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
+from ..events.logs import about
 from .durations import Durations
 
 log: Final = logging.getLogger("kling_async.polling")
@@ -42,7 +43,11 @@ def recall(pool: str, learned: object, name: str) -> Durations:
         durations.load(learned)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         log.warning(
-            "the durations of %s make no sense (%s %s); they are learned anew", name, type(error).__name__, error
+            "the durations of %s make no sense (%s %s); they are learned anew",
+            name,
+            type(error).__name__,
+            error,
+            extra=about(endpoint=name),
         )
         return Durations(pool)
     return durations

@@ -15,7 +15,8 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
+from weakref import WeakSet
 
 import attrs
 
@@ -30,12 +31,15 @@ from ..errors import (
     TaskLost,
     TaskNotFound,
 )
+from ..events import Polled, Teller
+from ..events.logs import about
 from ..handle import TaskHandle
 from ..models import Task, TaskStatus
 from ..options import Polling
 from ..protocol.call import Json
 from ..protocol.endpoint import Overview, Wanted, status_word
 from ..transport.engine import asked_pause, may_pass
+from .calls import Calls
 from .debt import Block, Debts, Page, Plan, Single
 from .durations import Durations
 
@@ -114,18 +118,35 @@ class _Left:
     seen: float | None
     rest: float
     trouble: _Trouble | None
+    told: bool = False
+    """Whether a callback has told of an end since."""
 
 
 class Watcher:
     """Follows the tasks of one endpoint."""
 
     def __init__(
-        self, name: str, vendor: Vendor, *, durations: Durations, polling: Polling, random: random.Random
+        self,
+        name: str,
+        vendor: Vendor,
+        *,
+        durations: Durations,
+        polling: Polling,
+        random: random.Random,
+        tell: Teller | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self._name = name
         self._vendor = vendor
         self._polling = polling
         self._random = random
+        self._tell = tell or Teller()
+        self._calls = calls
+        """Where the vendor calls back: whether that can be relied on."""
+        self._called: dict[str, Handle | tuple[Handle, ...]] = {}
+        """By external id, the handles of tasks that it is to call back about."""
+        self._silent: WeakSet[Handle] = WeakSet()
+        """Handles of tasks that it calls somebody else about."""
         self.debts: Debts[Handle] = Debts(
             durations, max_lag=polling.max_lag, requests_per_task=polling.requests_per_task
         )
@@ -168,13 +189,20 @@ class Watcher:
         self._clock(task.created_ms, born)
         return self.debts.made(born)
 
-    def keep(self, handle: Handle) -> None:
-        """Know a handle that holds slots, so that whatever is heard of its task reaches it."""
+    def keep(self, handle: Handle, *, silent: bool = False) -> None:
+        """
+        Know a handle that holds slots, so that whatever is heard of its task reaches it.
+
+        *silent*: it is not us that the vendor is to call back about it.
+        """
         known = self._known.setdefault(handle.id or "", handle)
         if known is not handle and known.hold is not None:
             # A task has its slots once, however often it is taken up; the latest to be watched gets them.
             known.hold.release()
             known.hold, handle.hold = handle.hold, None
+        if silent:
+            self._silent.add(handle)
+        self._expect(handle)
         if self.debts.hurry:
             self.watch(handle)
 
@@ -223,7 +251,10 @@ class Watcher:
         left: _Left | None = handle.place
         seen = None if handle.born is None else (left.seen if left else None) or 0.0
         born = loop.time() if handle.born is None else handle.born
-        self.debts.add(handle, handle.kind, born, seen, asked=handle in self._asking)
+        called = handle.external_task_id in self._called and handle not in self._silent
+        self.debts.add(handle, handle.kind, born, seen, asked=handle in self._asking, called=called)
+        if (left is not None and left.told) or self._twin_told(handle):
+            self.debts.told(handle, loop.time(), over=True)
         if left is not None and left.trouble is not None:
             self._troubles[handle] = left.trouble
             self.debts.rest(handle, left.rest)
@@ -239,15 +270,33 @@ class Watcher:
             return
         trouble = self._troubles.get(handle)
         block = self._remove(handle)
-        handle.place = _Left(block.seen, block.rest, trouble) if block.seen or trouble else None
+        handle.place = (
+            _Left(block.seen, block.rest, trouble, block.over) if block.seen or trouble or block.over else None
+        )
         if not self.debts and self._wake is not None:
             self._wake.set()
 
-    def hint(self, handle: Handle) -> None:
-        """Ask for a task now, because somebody says that it has ended."""
-        if self.debts.has(handle) and self._wake is not None:
-            self.debts.hasten(handle, asyncio.get_running_loop().time())
-            self._wake.set()
+    def called(self, external_id: str, status: TaskStatus) -> bool:
+        """
+        Take in that a callback claims a status, for the first time or again; whether it is about a task of ours.
+
+        It is a reason to look and nothing else: who repeats or forges it has tasks looked at every two seconds.
+        """
+        if self._calls is None:
+            return False
+        now, end = asyncio.get_running_loop().time(), status.final or status is TaskStatus.UNKNOWN
+        handles = self._handles(external_id)
+        if not handles or status is TaskStatus.SUBMITTED or (handles[-1].status is TaskStatus.PROCESSING and not end):
+            self._calls.repeated(external_id, end=end)
+            return bool(handles)
+        self._calls.heard(external_id, end=end)
+        watched = [handle for handle in handles if self.debts.has(handle)]
+        for handle in watched[-1:]:  # the answer is for all of them
+            self.debts.told(handle, now, over=end)
+            self._mind(handle)
+        if end and not watched:  # whoever comes to wait need not wait for long
+            handles[-1].place = attrs.evolve(handles[-1].place or _Left(None, 0.0, None), told=True)
+        return True
 
     def eta(self, handle: Handle) -> float | None:
         """Seconds that a task goes on for in half of all cases."""
@@ -264,6 +313,7 @@ class Watcher:
         self.debts.hurry = False
         self._abandon(error)
         self._known.clear()
+        self._called.clear()
         tasks = [*self._questions, *([self._task] if self._task else [])]
         for task in tasks:
             task.cancel()
@@ -308,6 +358,7 @@ class Watcher:
         self._troubles.pop(handle, None)
         if handle.hold is not None:
             return
+        self._expect_no_more(handle)
         if handle.id is not None and self._known.get(handle.id) is handle:
             del self._known[handle.id]
         if (name := self._named.pop(handle, None)) is not None and self._known_as.get(name) is handle:
@@ -318,10 +369,48 @@ class Watcher:
         if handle.id is not None:
             if (known := self._known.get(handle.id)) is not None and handle.hold is None:
                 handle.hold, known.hold = known.hold, None  # of two handles of a task the latest has its slots
+            if known in self._silent:
+                self._silent.add(handle)
             self._known[handle.id] = handle
         elif handle.external_task_id is not None:
             self._known_as[handle.external_task_id] = handle
             self._named[handle] = handle.external_task_id
+        self._expect(handle)
+
+    def _handles(self, external_id: str) -> tuple[Handle, ...]:
+        """All handles of a task that the vendor is to call back about."""
+        called = self._called.get(external_id, ())
+        return called if isinstance(called, tuple) else (called,)
+
+    def _expect(self, handle: Handle) -> None:
+        """From now on, callbacks about a task concern a handle."""
+        name = handle.external_task_id
+        if self._calls is not None and name is not None and handle not in self._silent:
+            others = self._handles(name)
+            if handle not in others:
+                self._called[name] = (*others, handle) if others else handle
+
+    def _expect_no_more(self, handle: Handle) -> None:
+        name = handle.external_task_id
+        if self._calls is None or name is None or handle not in (handles := self._handles(name)):
+            return
+        if len(handles) > 1:
+            self._called[name] = tuple(each for each in handles if each is not handle)
+        else:
+            del self._called[name]
+            self._calls.forget(name)
+
+    def _twins(self, handle: Handle) -> tuple[Handle, ...]:
+        """The other handles of its task, where callbacks are expected; they hear what it hears."""
+        return tuple(each for each in self._handles(handle.external_task_id or "") if each is not handle)
+
+    def _twin_told(self, handle: Handle) -> bool:
+        """Whether a callback told of an end when another handle of the task was the last; that one's note is taken."""
+        notes = [(twin, twin.place) for twin in self._twins(handle)]
+        told = [(twin, left) for twin, left in notes if isinstance(left, _Left) and left.told]
+        for twin, left in told:
+            twin.place = attrs.evolve(left, told=False)
+        return bool(told)
 
     def _mind(self, handle: Handle) -> None:
         """Think again in time for a task that the last plan did not know of."""
@@ -330,6 +419,8 @@ class Watcher:
 
     def _start_questions(self, now: float) -> float | None:
         """Ask what is due, as far as there is room; returns when to look again, None for "when woken"."""
+        if self._calls is not None:
+            self.debts.rely(self._calls.judge(now))
         if now < self._resume - _INSTANT:
             return self._resume
         if self._lists_again and now >= self._lists_again:
@@ -343,7 +434,8 @@ class Watcher:
         plan: Plan[Handle] = self.debts.plan(now, room=ahead, pages=0 if ill else ahead)
         self._queue.extend((*plan.pages, *plan.singles))
         self._ask_queued()
-        return plan.again
+        judged = self._calls.again if self._calls is not None and self.debts.called_back else None
+        return min((at for at in (plan.again, judged) if at is not None), default=None)
 
     @property
     def _room(self) -> int:
@@ -411,10 +503,14 @@ class Watcher:
             self._failed(ask, ConnectionFailed("something that the query waited for was cancelled"), since)
         except TaskNotFound:
             self._failures = 0
+            self._polled("task", 0, at)
             self._missed(ask)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait, not to this task
-            self._failed(ask, RequestTimeout("no answer in time") if limit.expired() else error, since)
+            failure = RequestTimeout("no answer in time") if limit.expired() else error
+            self._polled("task", 0, at, failure)
+            self._failed(ask, failure, since)
         else:
+            self._polled("task", 1, at)
             self._succeeded()
             self._clock(task.updated_ms, loop.time())
             self._troubles.pop(handle, None)
@@ -453,7 +549,12 @@ class Watcher:
             trouble.misses += 1
             self.debts.rest(handle, now + pause)
             return
-        log.error("task %s is lost: the vendor has not known it for %.0f s", handle.ref.to_json(), trouble.missing)
+        log.error(
+            "task %s is lost: the vendor has not known it for %.0f s",
+            handle.ref.to_json(),
+            trouble.missing,
+            extra=about(endpoint=self._name, task_id=handle.id, external_task_id=handle.external_task_id),
+        )
         self._fail(handle, TaskLost(handle.ref, seconds=trouble.missing))
 
     def _failed(self, ask: Single[Handle], error: Exception, since: float) -> None:
@@ -483,7 +584,13 @@ class Watcher:
         self._failures += 1
         self._unask()
         self._resume = max(self._resume, now + pause)
-        log.info("a query of %s failed (%s), going on in %.1f s", self._name, error, pause)
+        log.info(
+            "a query of %s failed (%s), going on in %.1f s",
+            self._name,
+            error,
+            pause,
+            extra=about(endpoint=self._name, error=error, seconds=pause),
+        )
 
     # A page of the list.
 
@@ -505,8 +612,10 @@ class Watcher:
         except ClientClosed as error:
             self._abandon(error)
         except Exception as error:  # noqa: BLE001 - the single queries that follow will meet it and tell
+            self._polled("list", 0, at, error)
             self._page_failed(page, error, since)
         else:
+            self._polled("list", len(overview.wanted), at)
             self._failures = self._page_troubles = 0
             self._suspect = False
             self._read(page, overview, at)
@@ -531,7 +640,13 @@ class Watcher:
         self._page_troubles, self._suspect = 0, False
         self._unask()
         self.debts.lists = False
-        log.warning("tasks of %s are asked for one by one for %.0f s: %s", self._name, self._lists_again - now, why)
+        log.warning(
+            "tasks of %s are asked for one by one for %.0f s: %s",
+            self._name,
+            self._lists_again - now,
+            why,
+            extra=about(endpoint=self._name, seconds=self._lists_again - now),
+        )
 
     def _read(self, page: Page[Handle], overview: Overview, at: float) -> None:
         for ended_ms, duration in overview.ended:
@@ -558,7 +673,9 @@ class Watcher:
         self.debts.read(page, found, at, known)
         if not overview.ordered and self.debts.lists:
             log.warning(
-                "the list of %s is not in the order of creation; its tasks are asked for one by one", self._name
+                "the list of %s is not in the order of creation; its tasks are asked for one by one",
+                self._name,
+                extra=about(endpoint=self._name),
             )
             self.debts.lists, self._lists_again = False, 0.0
             self._unask()
@@ -568,7 +685,12 @@ class Watcher:
         try:
             task = self._vendor.read(data)
         except ResponseError as error:
-            log.info("a row of the list of %s cannot be read (%s); the task is asked for alone", self._name, error)
+            log.info(
+                "a row of the list of %s cannot be read (%s); the task is asked for alone",
+                self._name,
+                error,
+                extra=about(endpoint=self._name, task_id=handle.id, error=error),
+            )
             return False
         if task.status is TaskStatus.SUCCEED and task.result == type(task.result)():
             # Lists may leave out what was made. The end is no news to wait for, but it is the task itself that tells.
@@ -582,13 +704,26 @@ class Watcher:
 
     # Both.
 
+    def _polled(self, question: Literal["task", "list"], tasks: int, at: float, error: Exception | None = None) -> None:
+        if self._tell:
+            seconds = asyncio.get_running_loop().time() - at
+            self._tell(Polled(endpoint=self._name, question=question, tasks=tasks, seconds=seconds, error=error))
+
     def _push(self, handle: Handle, task: Task[Any]) -> None:
         if task.status is TaskStatus.UNKNOWN and (word := status_word(task)) not in self._unknown_words:
             self._unknown_words.add(word)
-            log.warning("%s has tasks in a status that is not known here, %s; they count as pending", self._name, word)
+            log.warning(
+                "%s has tasks in a status that is not known here, %s; they count as pending",
+                self._name,
+                word,
+                extra=about(endpoint=self._name, task_id=task.id),
+            )
+        self._compare(handle, task)
         if not task.status.final:
             handle.push(task)
             self._know(handle)  # where it was known by its external id only
+            for twin in self._twins(handle):
+                twin.push(task)
             return
         if not self.debts.has(handle):  # nobody waits, but its slots are free now
             handle.push(task)
@@ -599,10 +734,26 @@ class Watcher:
             late = block.born + block.seen - duration - (block.born if handle.born is None else handle.born)
         self.debts.ended(handle, duration if late <= _MARGIN else None)  # what the list said of it may be wrong too
         self._forget(handle)
+        twins = self._twins(handle)
         handle.push(task)
+        for twin in twins:
+            if self.debts.has(twin):
+                self._remove(twin)
+            twin.push(task)
         if late > _MARGIN and self.debts.lists:
             self.debts.distrust(late)
             self._suspend(f"the list told of a task as pending {late:.1f} s after its end", _REFUSED)
+
+    def _compare(self, handle: Handle, task: Task[Any]) -> None:
+        """Whether callbacks can be relied on is told by the changes that are seen."""
+        name, now = handle.external_task_id, asyncio.get_running_loop().time()
+        if self._calls is None or name not in self._called or handle.latest is None or handle.done:
+            return
+        if task.status.final:
+            self._calls.seen(name, now, end=True)
+        elif task.status is TaskStatus.PROCESSING and handle.status is TaskStatus.SUBMITTED:
+            self._calls.seen(name, now, end=False)
+        self.debts.rely(self._calls.judge(now))
 
     def _duration(self, handle: Handle, task: Task[Any]) -> float | None:
         """How long a task took: as the vendor tells it where that can be true, else as it was seen."""
@@ -621,7 +772,11 @@ class Watcher:
             return told  # more than was seen, perhaps: the age of a task that was made elsewhere is a guess
         if not self._doubted:
             self._doubted = True
-            log.warning("updated_at does not tell when tasks of %s end; durations are taken as seen", self._name)
+            log.warning(
+                "updated_at does not tell when tasks of %s end; durations are taken as seen",
+                self._name,
+                extra=about(endpoint=self._name),
+            )
         return (least + most) / 2
 
     def _locate(self, handle: Handle, task: Task[Any], at: float) -> None:
@@ -629,8 +784,8 @@ class Watcher:
         if handle.born is not None or not self.debts.has(handle):
             return
         handle.born = self._born(task, at)
-        block = self.debts.remove(handle)
-        self.debts.add(handle, handle.kind, handle.born, max(0.0, at - handle.born), like=block)
+        block, called = self.debts.remove(handle), handle.external_task_id in self._called
+        self.debts.add(handle, handle.kind, handle.born, max(0.0, at - handle.born), like=block, called=called)
 
     def _born(self, task: Task[Any], now: float) -> float:
         # No local clock is compared with the vendor's: its own moments tell how late it is there, at least.

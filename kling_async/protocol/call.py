@@ -42,6 +42,14 @@ class Call(Generic[T_co]):
     body: Mapping[str, Body] | None = attrs.field(default=None, repr=False)  # prompts are the user's, not the log's
     repeatable: bool = True
     """Whether sending it twice does no more than sending it once; false for everything that is billed."""
+    endpoint: str = ""
+    """The name of the row that it is of, for whoever watches."""
+
+    @property
+    def external_task_id(self) -> str | None:
+        """Of the task to be made, where it is a create; for whoever watches."""
+        named = None if self.body is None or self.repeatable else self.body.get("external_task_id")
+        return named if isinstance(named, str) else None
 
 
 class Sender(Protocol):

@@ -50,11 +50,17 @@ class DirectSpec(Generic[P, Q, V]):
 
     def call(self, request: Q, path: str | None = None) -> Call[V]:
         """The call that a request stands for, at the row's own path or at an alias."""
-        body = dump(of_its_class(request, self.request, self.name))
-        if self.method == "GET":
-            query = {name: _in_query(name, value) for name, value in body.items()}
-            return Call(method="GET", path=path or self.path, query=query, read=self.read, repeatable=self.repeatable)
-        return Call(method="POST", path=path or self.path, body=body, read=self.read, repeatable=self.repeatable)
+        given = dump(of_its_class(request, self.request, self.name))
+        asks = self.method == "GET"
+        return Call(
+            method=self.method,
+            path=path or self.path,
+            query={name: _in_query(name, value) for name, value in given.items()} if asks else {},
+            body=None if asks else given,
+            read=self.read,
+            repeatable=self.repeatable,
+            endpoint=self.name,
+        )
 
 
 def _in_query(name: str, value: Body) -> str:

@@ -29,6 +29,7 @@ from urllib.parse import quote
 import attrs
 
 from ..errors import InvalidRequest, ResponseError
+from ..events.logs import about
 from ..handle import TaskHandle
 from ..models import BalanceDeduction, Task, TaskStatus
 from ..wording import shown
@@ -198,7 +199,14 @@ class TaskSpec(Generic[P, Q, R]):
         if not isinstance(external, str) or not external:
             external = body["external_task_id"] = new_id()
         read = partial(self._made, external)
-        return external, Call(method="POST", path=self.path, body=body, read=read, repeatable=False)
+        return external, Call(
+            method="POST",
+            path=self.path,
+            body=body,
+            read=read,
+            repeatable=False,
+            endpoint=self.name,
+        )
 
     def _made(self, external_task_id: str, data: Json) -> Task[R | None]:
         """The task that a create made; `ResponseError` where the answer is about another one."""
@@ -210,14 +218,14 @@ class TaskSpec(Generic[P, Q, R]):
         segment = either_id if plain else quote(either_id, safe="")
         if segment in (".", ".."):  # which would be taken for steps in the path
             segment = segment.replace(".", "%2E")
-        return Call(method="GET", path=f"{self.path}/{segment}", read=self.read)
+        return Call(method="GET", path=f"{self.path}/{segment}", read=self.read, endpoint=self.name)
 
     def page(self, number: int, size: int) -> Call[Page[R]]:
         """The call that asks for one page of the list."""
         _within("page", number, PAGES)
         _within("page_size", size, self.largest_page)
         query = {"pageNum": str(number), "pageSize": str(size)}
-        return Call(method="GET", path=self.path, query=query, read=self._page)
+        return Call(method="GET", path=self.path, query=query, read=self._page, endpoint=self.name)
 
     def _page(self, data: Json) -> Page[R]:
         return Page(self.read_page(data), len(self._rows(data)))
@@ -229,7 +237,13 @@ class TaskSpec(Generic[P, Q, R]):
         One of them that cannot be read is a `ResponseError`: it must not look like a task that does not exist.
         """
         call = self.page(number, size)
-        return Call(method="GET", path=call.path, query=call.query, read=partial(self._pick, external_task_id))
+        return Call(
+            method="GET",
+            path=call.path,
+            query=call.query,
+            read=partial(self._pick, external_task_id),
+            endpoint=self.name,
+        )
 
     def _pick(self, external_task_id: str, data: Json) -> Picked[R]:
         rows = self._rows(data)
@@ -240,7 +254,9 @@ class TaskSpec(Generic[P, Q, R]):
     def overview(self, number: int, size: int, wanted: Wanted) -> Call[Overview]:
         """The call that asks for a page and makes no tasks of its rows: those *wanted* can be read if need be."""
         call = self.page(number, size)
-        return Call(method="GET", path=call.path, query=call.query, read=partial(self._overview, wanted))
+        return Call(
+            method="GET", path=call.path, query=call.query, read=partial(self._overview, wanted), endpoint=self.name
+        )
 
     def _overview(self, wanted: Wanted, data: Json) -> Overview:
         rows = self._rows(data)
@@ -300,7 +316,12 @@ class TaskSpec(Generic[P, Q, R]):
         try:
             return load(self.result, given, f"the result of task {task_id}")
         except ResponseError as error:
-            log.warning("the result of task %s cannot be read, see its raw: %s", task_id, error)
+            log.warning(
+                "the result of task %s cannot be read, see its raw: %s",
+                task_id,
+                error,
+                extra=about(endpoint=self.name, task_id=task_id, error=error),
+            )
             return self.result()
 
     def _task(self, task_id: str, status: TaskStatus, row: dict[str, Json]) -> Task[R | None]:

@@ -125,6 +125,12 @@ def request_id(answer: Answer, envelope: Mapping[str, Json], mask: Mask) -> str 
     return (plain or None) if len(plain) <= _LONGEST_ID else f"{plain[:_LONGEST_ID]}..."
 
 
+def told_id(answer: Answer, mask: Mask) -> str | None:
+    """The request id of any answer, read or not; as `request_id`."""
+    envelope = _decoded(answer.body)
+    return request_id(answer, envelope if isinstance(envelope, dict) else {}, mask)
+
+
 def _discreet(text: str, mask: Mask) -> str:
     text = mask(text)
     for pattern, replacement in _DELICATE:

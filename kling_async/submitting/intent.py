@@ -8,14 +8,21 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import attrs
 
 from ..errors import ConnectionFailed, KlingError
+from ..events.logs import about
 from ..protocol.call import Call
 from ..protocol.endpoint import Pool
 from ..protocol.outcome import Outcome, Repeat, Row, of
 from .ledger import Hold
+from .story import Story
 
 
 class Dated(Protocol):
     """A snapshot of a task."""
+
+    @property
+    def id(self) -> str:
+        """The vendor's name for it."""
+        ...
 
     @property
     def created_ms(self) -> int | None:
@@ -99,6 +106,8 @@ class Intent(Generic[T]):
     hold: Hold = attrs.field(repr=False)
     """Acquired already; told here what becomes of it."""
     witness: Witness | None = attrs.field(default=None, repr=False)
+    story: Story = attrs.field(factory=Story, repr=False)
+    """Told what happens, for whoever listens."""
     doubted: bool = False
     """Whether the outcome of a POST was unknown, if only for a while; here, or in an earlier process."""
     open: bool = attrs.field(default=False, init=False)
@@ -110,10 +119,15 @@ class Intent(Generic[T]):
     abandoned: bool = attrs.field(default=False, init=False)
     """Whether the caller is gone; nothing is sent for nobody."""
 
-    @property
-    def named(self) -> Mapping[str, str]:
+    def about(self, error: BaseException | None = None, task_id: str | None = None) -> Mapping[str, object]:
         """What log lines carry besides their text."""
-        return {"kling.external_task_id": self.external_task_id}
+        return about(
+            endpoint=self.endpoint,
+            pool=self.pool,
+            task_id=task_id,
+            external_task_id=self.external_task_id,
+            error=error,
+        )
 
     async def sending(self) -> None:
         """Wait for whoever has to know before a POST leaves."""
@@ -124,12 +138,21 @@ class Intent(Generic[T]):
         """From now on a POST may arrive. Raises where the caller has left since: nothing is sent for nobody."""
         if self.abandoned:
             raise ConnectionFailed("not sent, since its caller has left")
+        self.story.sent()
         self.open = True
+
+    async def again(self) -> None:
+        """Wait for slots once more, after a 1303. Raises as `Hold.refused`."""
+        self.story.waits()
+        await self.hold.refused()
+        self.story.granted()
 
     def failed(self, error: KlingError, now: float) -> Row:
         """Take in how a POST ended."""
         row = of(error)
         self.open = self.doubted = self.doubted or row.outcome is Outcome.UNKNOWN
+        if row.outcome is Outcome.UNKNOWN:
+            self.story.doubted(error)
         if row.repeat is not Repeat.YES:  # a 1302 or 1303 is never about an id that is in use
             self.since = now
         if self.witness is not None:

@@ -91,6 +91,8 @@ class Listeners:
     """A queue begins or ends to exist. While it exists tasks that nobody awaits must be looked at, for their slots."""
     learned: Callable[[Pool, int], None] = attrs.field(default=lambda _pool, _limit: None)
     """The limit that was learned has changed."""
+    slots: Callable[[Pool, Slots], None] = attrs.field(default=lambda _pool, _now: None)
+    """How things stand in a pool has changed."""
 
 
 class _Counter:
@@ -113,6 +115,8 @@ class _Counter:
         self._again: float | None = None
         self._queued = False
         self._learned: int | None = None
+        self._stood = Slots(used=0, limit=limit, learned=None, queued=0)
+        """How it stood when that was last told."""
 
     @property
     def slots(self) -> Slots:
@@ -134,6 +138,7 @@ class _Counter:
     def claim(self, weight: int) -> LocalHold:
         hold = LocalHold(weight, urgent=False, counter=self)
         self._pool.hold(hold)
+        self._tell()
         return hold
 
     @property
@@ -244,7 +249,11 @@ class _Counter:
         self._turn()
 
     def _tell(self) -> None:
-        queued, learned = bool(self._pool.queue), self.slots.learned
+        slots = self.slots
+        queued, learned = bool(slots.queued), slots.learned
+        if slots != self._stood:
+            self._stood = slots
+            self._listeners.slots(self._name, slots)
         if queued is not self._queued:
             self._queued = queued
             self._listeners.queue(self._name, queued)

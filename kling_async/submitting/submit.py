@@ -95,7 +95,9 @@ class Submitter:
         """
         if self._closed:
             it.hold.release()
-            raise ClientClosed("the client is closed; make a new KlingClient")
+            failure = ClientClosed("the client is closed; make a new KlingClient")
+            it.story.ended("refused", error=failure)
+            raise failure
         work = asyncio.create_task(self._made(it), name=f"kling_async create of {it.endpoint}")
         self._works[work] = it
         work.add_done_callback(self._over)
@@ -105,9 +107,12 @@ class Submitter:
             if it.open:
                 self._abandon(it, work)
             else:
+                # Not after the wait, which may be cancelled as well.
+                work.add_done_callback(lambda _: it.story.ended("refused", cancelled=True))
                 work.cancel()
                 await asyncio.wait((work,))
             raise
+        self._tell_end(it, work)
         return work.result()
 
     async def recover(self, endpoint: str, external_task_id: str, find: Find[T]) -> T | None:
@@ -156,6 +161,14 @@ class Submitter:
         timer = asyncio.get_running_loop().call_later(_GRACE, work.cancel)
         work.add_done_callback(partial(self._ended, it, timer))
 
+    def _tell_end(self, it: Intent[Any], work: asyncio.Task[Created[Any]]) -> None:
+        """Tell those who watch what became of a create whose caller is still there."""
+        error = asyncio.CancelledError() if work.cancelled() else work.exception()
+        if error is None:
+            it.story.ended("accepted", task_id=work.result().task.id)
+        else:
+            it.story.ended("unknown" if it.open or isinstance(error, SubmitUnknown) else "refused", error=error)
+
     def _ended(self, it: Intent[Any], timer: asyncio.TimerHandle, work: asyncio.Task[Created[Any]]) -> None:
         """Tell what became of a create that nobody waits for."""
         timer.cancel()
@@ -164,8 +177,11 @@ class Submitter:
         outcome = Outcome.UNKNOWN if it.open else Outcome.REFUSED
         if created is not None:
             outcome = Outcome.ACCEPTED
+        task_id = None if created is None else created.task.id
+        it.story.ended(outcome.value, task_id=task_id, error=error, cancelled=True)
         words = f"was cancelled, and ended as {outcome}"
-        log.warning("a create of %s %s, external_task_id %r", it.endpoint, words, it.external_task_id, extra=it.named)
+        extra = it.about(task_id=task_id)
+        log.warning("a create of %s %s, external_task_id %r", it.endpoint, words, it.external_task_id, extra=extra)
         self.tell(
             Finished(
                 endpoint=it.endpoint,
@@ -194,13 +210,14 @@ class Submitter:
                 what = (
                     "was cancelled" if isinstance(error, asyncio.CancelledError) else f"ended in {type(error).__name__}"
                 )
-                log.warning(_LEFT, it.endpoint, what, it.external_task_id, extra=it.named)
+                log.warning(_LEFT, it.endpoint, what, it.external_task_id, extra=it.about())
                 error.add_note(_note(it))
             elif it.witness is not None:
                 it.witness.refused(error)
             raise
         it.hold.accepted()
-        log.info("a task of %s was created, external_task_id %r", it.endpoint, it.external_task_id, extra=it.named)
+        extra = it.about(task_id=created.task.id)
+        log.info("a task of %s was created, external_task_id %r", it.endpoint, it.external_task_id, extra=extra)
         return created
 
     def _free(self, it: Intent[Any]) -> None:
@@ -239,7 +256,7 @@ class Submitter:
             again = row.create is Reaction.SLOT and not it.abandoned
             if again:
                 try:
-                    await it.hold.refused()
+                    await it.again()
                 except KlingError as error:
                     trouble, again = _given_up(it, error) if it.doubted else error, False
             elif row.create in _AGAIN:
@@ -255,13 +272,14 @@ class Submitter:
                     return Created(task=found, born=None)
             if not again or it.abandoned:
                 raise _final(it, row, trouble)
-            log.info("a create of %s is sent again (%s)", it.endpoint, trouble, extra=it.named)
+            log.info("a create of %s is sent again (%s)", it.endpoint, trouble, extra=it.about(trouble))
 
     async def _settled(self, it: Intent[T], row: Row, trouble: KlingError) -> T | None:
         """The task, or None if there is certainly none; else raises."""
         earliest = self.vendor_time.before(it.begun)
         find, taken = partial(it.find, earliest), row.create is Reaction.ADOPT
         settled = await settle(find, since=it.since, window=self.settle, taken=taken)
+        it.story.settled(True if settled.found is not None else False if settled.absent else None)
         if settled.found is None and not settled.absent:
             raise _unknown(it, f"{trouble}; what became of it could not be found out") from settled.trouble or trouble
         it.open = settled.found is not None

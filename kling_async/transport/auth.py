@@ -19,6 +19,7 @@ import attrs
 import jwt
 
 from ..errors import InvalidRequest, MissingCredentials
+from ..wording import Hidden, uncalled
 
 LIFE: Final = 1800
 """Seconds a token is good for, as in the vendor's sample."""
@@ -66,13 +67,6 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret cannot be pickled; pass credentials anew in the other process")
-
-
-class Hidden:
-    """Stands where a value must not be shown."""
-
-    def __repr__(self) -> str:
-        return "a value that is not shown"
 
 
 class AccessKey:
@@ -240,10 +234,10 @@ class Authorizer:
         return token
 
     def mask(self, text: str) -> str:
-        """The text without any secret this client has used."""
+        """The text without any secret this client has used, and without the tokens of addresses for callbacks."""
         for secret in self._seen:
             text = text.replace(secret.reveal(), "***")
-        return text
+        return uncalled(text)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("credentials cannot be pickled; pass them anew in the other process")

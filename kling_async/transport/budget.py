@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from ..errors import RateLimited
+from ..events.logs import about
 
 log: Final = logging.getLogger("kling_async.transport")
 
@@ -44,7 +45,7 @@ class RetryBudget:
         if not self._told:  # once: whoever has no tokens left has many failures
             self._told = True
             log.warning("too much fails: the retry budget is empty, and nothing is repeated until calls succeed again")
-        log.info("not repeated, because the retry budget is empty: %s", error)
+        log.info("not repeated, because the retry budget is empty: %s", error, extra=about(error=error))
         return False
 
     def refill(self) -> None:

@@ -25,6 +25,8 @@ from ..errors import (
     ResponseError,
     SlotsExceeded,
 )
+from ..events import Refused, Teller, TokenReplaced, Unanswered
+from ..events.logs import about
 from ..options import Retry
 from ..protocol.call import Answer, Call
 from ..protocol.envelope import excerpt, located, request_id, unwrap
@@ -33,6 +35,8 @@ from .budget import RetryBudget
 from .healing import AGAIN, BY_CLOCK, ahead, clock_is, second
 from .http import HTTP
 from .rate import Rate, RateGate
+from .watching import Exchanges
+from .watching import log as http_log
 
 T = TypeVar("T")
 
@@ -79,9 +83,17 @@ class Engine:
     """How fast calls may go that are not repeatable."""
     queries: RateGate = attrs.field(factory=RateGate)
     """How fast all others may go."""
+    tell: Teller = attrs.field(factory=Teller, repr=False)
+    """Told of what is refused, or gets no answer."""
+    prompts: bool = False
+    """Whether the log may show what is asked for."""
+    _exchanges: Exchanges = attrs.field(init=False, repr=False)
     _told: bool = attrs.field(default=False, init=False)
     """Whether the log knows about the clock."""
     _stopped: asyncio.Event = attrs.field(factory=asyncio.Event, init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._exchanges = Exchanges(self.http.base, self.authorizer.mask, self.prompts)
 
     async def close(self) -> None:
         """Close the connections and end all pauses; whatever is asked from now on raises `ClientClosed`."""
@@ -118,7 +130,8 @@ class Engine:
             token = another or self.authorizer.current or await self.authorizer.renew()
             now = asyncio.get_running_loop().time
             cuts, start = gate.rate.cuts, now()
-            answer = await self.http.exchange(call, token, leaving)
+            watched = self.tell.listeners or http_log.isEnabledFor(logging.DEBUG)
+            answer = await (self._watched if watched else self.http.exchange)(call, token, leaving)
             try:
                 value = call.read(unwrap(answer, self.authorizer.mask))
             except KlingError as error:
@@ -130,6 +143,7 @@ class Engine:
                     self._let_in(another)
                 return value
             _count(gate.rate, failure, now(), cuts)
+            self._failed(call, failure)
             if not isinstance(failure, AuthenticationError) or failure.code not in AGAIN:
                 break
             if another is not None:
@@ -139,10 +153,62 @@ class Engine:
             if another is None:
                 break
             tried = self.authorizer.ahead
+            self._replacing(call, failure)
         if another is not None and isinstance(failure, AuthenticationError):
             failure = second(failure, tried)
         # Without the frames of the parser, whose locals hold whatever the vendor may have echoed.
         raise failure.with_traceback(None)
+
+    async def _watched(self, call: Call[T], token: Secret, leaving: Callable[[], None] | None) -> Answer:
+        """Exchange, log both sides of it, and tell of an answer that does not come."""
+        now, logged = asyncio.get_running_loop().time, http_log.isEnabledFor(logging.DEBUG)
+        start = now()
+        if logged:
+            self._exchanges.request(call, self.http.headers)
+        try:
+            answer = await self.http.exchange(call, token, leaving)
+        except BaseException as error:
+            if logged:
+                self._exchanges.silence(call, error, now() - start)
+            if isinstance(error, KlingError):
+                self._failed(call, error)
+            raise
+        if logged:
+            self._exchanges.answer(call, answer, now() - start)
+        return answer
+
+    def _failed(self, call: Call[T], failure: KlingError) -> None:
+        """Tell of a request that had no success."""
+        if not self.tell:
+            return
+        if isinstance(failure, ConnectionFailed | ResponseError):
+            named = call.external_task_id
+            self.tell(Unanswered(endpoint=call.endpoint, method=call.method, external_task_id=named, error=failure))
+        if not isinstance(failure, ApiError):
+            return  # of our own: nothing was sent
+        self.tell(
+            Refused(
+                endpoint=call.endpoint,
+                method=call.method,
+                external_task_id=call.external_task_id,
+                code=failure.code,
+                status=failure.status,
+                request_id=failure.request_id,
+                error=failure,
+            )
+        )
+
+    def _replacing(self, call: Call[T], refusal: AuthenticationError) -> None:
+        if self.tell:
+            self.tell(
+                TokenReplaced(
+                    endpoint=call.endpoint,
+                    method=call.method,
+                    external_task_id=call.external_task_id,
+                    code=refusal.code or 0,
+                    ahead=self.authorizer.ahead,
+                )
+            )
 
     def _whole(self, failure: KlingError, answer: Answer) -> KlingError:
         """A failure with all that the answer tells: one found while reading the data has not seen the rest."""
@@ -163,7 +229,11 @@ class Engine:
         try:
             return await self.authorizer.replace(token, measured)
         except Exception as error:  # noqa: BLE001 - a provider's; the refusal is what became of the call, and is raised
-            log.warning("a token was refused, and the provider of credentials failed: %s", type(error).__name__)
+            log.warning(
+                "a token was refused, and the provider of credentials failed: %s",
+                type(error).__name__,
+                extra=about(error=error),
+            )
             return None
 
     def _let_in(self, another: Secret) -> None:
@@ -183,7 +253,15 @@ class Engine:
 
         def tell(state: RetryCallState) -> None:
             last = state.outcome.exception() if state.outcome else first
-            log.info("%s %s failed (%s), attempt %d follows", call.method, call.path, last, state.attempt_number + 1)
+            attempt = state.attempt_number + 1
+            log.info(
+                "%s %s failed (%s), attempt %d follows",
+                call.method,
+                call.path,
+                last,
+                attempt,
+                extra=about(endpoint=call.endpoint, error=last, attempt=attempt),
+            )
 
         often_enough = stop_after_attempt(self.retry.attempts)
 

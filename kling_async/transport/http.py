@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import sys
+from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -23,7 +24,7 @@ from .bodies import Outgoing, Small
 from .uploads import Upload, Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ..protocol.call import Call
@@ -37,6 +38,8 @@ AT_ONCE: Final = 100
 everywhere. Whoever waits has sent nothing, and no time counts. A borrowed session has limits of its own."""
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": f"kling-async/{__version__}"}
 """The vendor asks for the content type on queries too."""
+_KNOWING: Final = frozenset({"aiohttp", "aiosignal"})
+"""Packages in whose frames the token is."""
 
 
 def base_url(text: str) -> URL:
@@ -86,6 +89,11 @@ class HTTP:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What every request says besides who sends it."""
+        return _HEADERS if self.borrowed is None else {**self.borrowed.headers, **_HEADERS}
 
     @property
     def trusted(self) -> bool:
@@ -166,6 +174,10 @@ class HTTP:
                 answer.flaw = "was cut short"
                 return answer
             failure = self._error(call, error, session, body)
+        except Exception as error:  # noqa: BLE001 - raised again
+            # Of a hook of a borrowed session. It is the caller's own and passes, but for what aiohttp's frames know.
+            error.__context__ = None
+            raise error.with_traceback(_without_aiohttp(error.__traceback__))  # noqa: B904 - it is the same one
         else:
             return answer
         # Outside of the except block, and with nothing of aiohttp's in a local, a cause or a context: its errors hold
@@ -230,6 +242,20 @@ def _without_total(timeout: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
         sock_read=timeout.sock_read,
         ceil_threshold=timeout.ceil_threshold,
     )
+
+
+def _without_aiohttp(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames whose locals hold the token; those of hooks stay."""
+    kept = list[TracebackType]()
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__"))
+        if module.partition(".")[0] not in _KNOWING:
+            kept.append(trace)
+        trace = trace.tb_next
+    whole: TracebackType | None = None
+    for each in reversed(kept):
+        whole = TracebackType(whole, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return whole
 
 
 async def _read(response: aiohttp.ClientResponse, answer: Answer) -> None:

@@ -185,6 +185,7 @@ async def test_files_that_cannot_be_stored_can_be_fetched_again(run: Run, tmp_pa
     assert "fetching again costs nothing" in ran.words
 
 
+@pytest.mark.shows_keys("those of the emulator open nothing, and it tells them to whoever starts it")
 async def test_the_emulator_says_goodbye(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulator prints its address and its keys, and ends when it is told to."""
     stopped = asyncio.Event()

@@ -18,7 +18,6 @@ from kling_async import (
     ResponseError,
     ServerError,
     TaskHandle,
-    TaskStatus,
     VideoResult,
 )
 from kling_async.handle import as_completed
@@ -302,30 +301,6 @@ async def test_a_status_that_nobody_knows_is_logged_once(caplog: pytest.LogCaptu
     await waiting
 
     assert 1 == caplog.text.count("reviewing")
-
-
-async def test_a_hint_is_followed_by_a_question() -> None:
-    """Somebody was called back, and the end is known at once."""
-    world = World()
-    handle = world.handle("a", ends=20)
-    waiting = asyncio.ensure_future(handle.wait())
-    await asyncio.sleep(20)
-
-    world.watcher.hint(handle)
-
-    assert TaskStatus.SUCCEED == (await waiting).status
-    assert 20 == round(now())
-
-
-async def test_where_the_vendor_calls_back_asking_is_a_safety_net() -> None:
-    """Nothing before most tasks have ended and called."""
-    world = World()
-    world.watcher.debts.called_back = True
-
-    late = await ended(world, many(world, 20))
-
-    assert world.requests <= 10
-    assert 20 == len(late)
 
 
 async def test_who_waits_for_a_slot_makes_lag_dearer() -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kling_async import ConnectionFailed, NotFound, Polling, ServerError, TaskHandle, TaskNotFound
+from kling_async import ConnectionFailed, NotFound, Polling, ServerError, TaskHandle, TaskNotFound, TaskStatus
 from kling_async.polling import debt
 from kling_async.polling.debt import Page, Plan, Single
 from kling_async.protocol.call import Json
@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 MOST_LATE = 120.0 + 5.0
 """Seconds: an old copy of a list is not believed for longer than the median of videos, and a pause may follow."""
+STRETCHED = 300.0 + 30.0 + 5.0
+"""The same where tasks are to report their ends, which nobody did here."""
 FAULTS = [ServerError("down", code=5000, status=503), ConnectionFailed("cut")]
 
 
@@ -51,6 +53,7 @@ class Polled(RuleBasedStateMachine):
         self.ended = Counter[TaskHandle[Any]]()
         self.late: dict[TaskHandle[Any], float] = {}
         self.well_since = 0.0
+        self.most_late = MOST_LATE
         self.spoilt: TaskHandle[Any] | None = None
         self.unpaid: list[str] = []
 
@@ -58,10 +61,19 @@ class Polled(RuleBasedStateMachine):
         lists=st.booleans(),
         max_lag=st.none() | st.sampled_from([3.0, 20.0]),
         answer_after=st.sampled_from([0.0, 0.3, 3.0]),
+        callbacks=st.booleans(),
     )
-    def begin(self, lists: bool, max_lag: float | None, answer_after: float) -> None:  # noqa: FBT001 - by name
+    def begin(
+        self,
+        lists: bool,  # noqa: FBT001 - by name
+        max_lag: float | None,
+        answer_after: float,
+        callbacks: bool,  # noqa: FBT001 - by name
+    ) -> None:
         """Any options."""
-        self.world = World(Polling(list_pages=lists, max_lag=max_lag, patience=600), answer_after=answer_after)
+        polling = Polling(list_pages=lists, max_lag=max_lag, patience=600)
+        self.world = World(polling, answer_after=answer_after, callbacks=callbacks)
+        self.most_late = STRETCHED if callbacks and max_lag is None else MOST_LATE
         plan = self.world.watcher.debts.plan
 
         def checked(now: float, *, room: int, pages: int) -> Plan[Any]:
@@ -79,7 +91,7 @@ class Polled(RuleBasedStateMachine):
     def share(self, block: Any, now: float) -> float:
         """The part of a request that a task owes; 1 where the gap rule forces one."""
         table, debts = block.table, self.world.watcher.debts
-        if block.seen is None or block.due:
+        if block.seen is None or block.due or block.told:
             return 1.0
         gap = min(debts._max_lag or 60.0, 60.0)
         gap = min(gap, 0.2 * max(block.seen, table.early)) if block.seen > 0 else gap
@@ -188,16 +200,17 @@ class Polled(RuleBasedStateMachine):
             self.wait_for(handle)
 
     @precondition(lambda self: self.handles)
-    @rule(data=st.data())
-    def push(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), status=st.sampled_from(TaskStatus), times=st.integers(1, 3))
+    def call_back(self, data: st.DataObject, status: TaskStatus, times: int) -> None:
         """Somebody was called back, rightly or not."""
         handle = data.draw(st.sampled_from(self.handles))
 
-        async def hint() -> None:
-            self.world.watcher.hint(handle)
-            await asyncio.sleep(0.1)
+        async def call() -> None:
+            for _ in range(times):
+                self.world.watcher.called(f"k{handle.id}", status)
+                await asyncio.sleep(0.1)
 
-        self.run(hint())
+        self.run(call())
 
     @rule()
     def deny(self) -> None:
@@ -215,7 +228,7 @@ class Polled(RuleBasedStateMachine):
     @invariant()
     def nobody_hears_late(self) -> None:
         """While the vendor answers."""
-        assert all(late <= MOST_LATE for late in self.late.values())
+        assert all(late <= self.most_late for late in self.late.values())
 
     def teardown(self) -> None:
         """All ends well."""
@@ -231,7 +244,7 @@ class Polled(RuleBasedStateMachine):
             assert handle.latest is not None
             assert made.row(made.ends) == handle.latest.raw
             assert self.ended[handle] == 1
-        assert max(self.late.values(), default=0) <= MOST_LATE
+        assert max(self.late.values(), default=0) <= self.most_late
         assert not self.world.watcher.debts
         assert [] == [task for task in asyncio.all_tasks(self.loop) if not task.done()]
         self.loop.close()

@@ -253,14 +253,14 @@ async def test_tasks_of_before_a_restart_are_found_page_by_page(count: int) -> N
     assert len(world.asked) <= 1.1 * count
 
 
-async def test_a_hint_is_not_lost_to_an_older_question() -> None:
+async def test_a_callback_is_not_lost_to_an_older_question() -> None:
     """What was asked before knows nothing of it."""
-    world = World(Polling(list_pages=False), answer_after=3.0)
+    world = World(Polling(list_pages=False), answer_after=3.0, callbacks=True)
     handle = world.handle("t", ends=10_000)
     waiting = asyncio.ensure_future(handle.wait())
     while not world.asked:
         await asyncio.sleep(0.5)
-    world.watcher.hint(handle)
+    world.watcher.called("kt", TaskStatus.SUCCEED)
     asked = len(world.asked)
 
     await asyncio.sleep(8)

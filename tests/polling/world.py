@@ -12,6 +12,7 @@ import attrs
 
 from kling_async import Polling, Task, TaskHandle, VideoResult
 from kling_async.api import Videos
+from kling_async.polling.calls import Calls
 from kling_async.polling.durations import Durations
 from kling_async.polling.watcher import Watcher
 from kling_async.protocol.call import Json
@@ -69,7 +70,9 @@ class Made:
 class World:
     """A vendor and a watcher that asks it."""
 
-    def __init__(self, polling: Polling | None = None, *, answer_after: float = 0.0, seed: int = 1) -> None:
+    def __init__(
+        self, polling: Polling | None = None, *, answer_after: float = 0.0, seed: int = 1, callbacks: bool = False
+    ) -> None:
         self.asked: list[tuple[float, str]] = []
         """When single queries came, and for which task."""
         self.pages: list[tuple[float, int, int]] = []
@@ -89,7 +92,12 @@ class World:
         self.polling = polling or Polling()
         self.durations = Durations("video")
         self.watcher = Watcher(
-            ROW.name, self, durations=self.durations, polling=self.polling, random=random.Random(seed)
+            ROW.name,
+            self,
+            durations=self.durations,
+            polling=self.polling,
+            random=random.Random(seed),
+            calls=Calls() if callbacks else None,
         )
 
     @property
@@ -156,6 +164,12 @@ class World:
     def eta(self, handle: TaskHandle[Any]) -> float | None:
         """Be the keeper of the handles."""
         return self.watcher.eta(handle)
+
+    def changed(self, handle: TaskHandle[Any]) -> None:
+        """Be the keeper of the handles."""
+
+    def failed(self, handle: TaskHandle[Any], error: Exception) -> None:
+        """Be the keeper of the handles."""
 
     def running(self, handle: TaskHandle[Any]) -> None:
         """Be the keeper of the handles."""

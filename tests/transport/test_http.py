@@ -319,7 +319,7 @@ async def test_a_borrowed_session_that_raises_for_status_changes_nothing() -> No
 
 
 async def test_a_hook_that_fails_after_the_create_does_not_take_the_id_along(caplog: pytest.LogCaptureFixture) -> None:
-    """Somebody else's exception passes, with the id in a note and in the log."""
+    """Somebody else's exception passes, with the id in a note and in the log; without frames that know the token."""
     trace = aiohttp.TraceConfig()
 
     async def broken(*_: object) -> None:
@@ -334,6 +334,8 @@ async def test_a_hook_that_fails_after_the_create_does_not_take_the_id_along(cap
     external = vendor.seen[0].json["external_task_id"]
     assert external in "".join(caught.value.__notes__)
     assert external in caplog.text
+    assert [] == [entry.path for entry in caught.traceback if "site-packages" in str(entry.path)]
+    assert "broken" == caught.traceback[-1].name
 
 
 async def test_a_created_task_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
