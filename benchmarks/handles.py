@@ -97,6 +97,12 @@ class Vendor:
     def ended(self, handle: TaskHandle[Any]) -> None:
         """Be the keeper; slots are not what is measured."""
 
+    def changed(self, handle: TaskHandle[Any]) -> None:
+        """Be the keeper; events are not what is measured."""
+
+    def failed(self, handle: TaskHandle[Any], error: Exception) -> None:
+        """Be the keeper; events are not what is measured."""
+
     async def refresh(self, handle: TaskHandle[Any]) -> None:
         """Be the keeper."""
         handle.push(await self.one(handle))

@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
-from benchmarks.polling_simulation import KINDS
+from benchmarks.polling_simulation import KINDS, MEANS
 from kling_async.submitting.ceiling import ENDLESS, Ceiling
 from kling_async.submitting.pool import Claim, SlotPool
 from kling_async.submitting.queue import BYPASS, Queue
@@ -266,7 +266,7 @@ class World:
         self.scene = scene
         self.cost = Cost()
         self._chance = random.Random(seed)
-        self._shape = KINDS[scene.kind]
+        self._shape, self._mean = KINDS[scene.kind], MEANS[scene.kind]
         self._rtt = rtt
         self._lag = LAG[scene.kind] if lag is None else lag
         self._slots = scene.slots[0][1]
@@ -275,7 +275,7 @@ class World:
         self._order = itertools.count()
         self._events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._timers = dict[Submitter, float | None]()
-        self._horizon = scene.rounds * self._shape.mean
+        self._horizon = scene.rounds * self._mean
         for part, slots in scene.slots[1:]:
             self._at(part * self._horizon, self._change, slots)
         if scene.foreign:
@@ -353,7 +353,7 @@ class World:
 
     def _want(self) -> None:
         self._wanted = int(self._chance.uniform(0, 0.7) * self._slots)
-        self._after(self._chance.uniform(2, 6) * self._shape.mean, self._want)
+        self._after(self._chance.uniform(2, 6) * self._mean, self._want)
         self._take()
 
     def _take(self) -> None:

@@ -88,7 +88,7 @@ def test_a_large_download_has_a_bar_of_its_own() -> None:
             told.event(DownloadProgress(**about, received=size // 2, expected=size))
             told.rich.refresh()
             shares += [each.percentage for each in told.rich.tasks]
-            told.event(DownloadFinished(**about, received=size, path=Path(name)))
+            told.event(DownloadFinished(name=name, host="a.kling.ai", received=size, path=Path(name)))
 
     assert [50] == shares
     assert "20 MB" in err.getvalue()
