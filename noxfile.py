@@ -103,7 +103,7 @@ def bench_submit(s: nox.Session) -> None:
 
 @session(uv_groups=["bench", "tests"], uv_all_extras=True)
 def bench_batch(s: nox.Session) -> None:
-    """Print what a batch costs beside the same tasks without a journal, how flat its memory is, how fast manifests are."""
+    """Print what a batch costs beside the same tasks without a journal, in CPU and memory."""
     for name in s.posargs or ("batch", "batch_memory", "batch_manifest", "gallery"):
         s.run("python", "-m", f"benchmarks.{name}")
 
