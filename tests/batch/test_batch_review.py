@@ -416,6 +416,33 @@ async def test_a_task_that_cannot_be_followed_stops_no_other(
 
 
 @pytest.mark.looptime
+async def test_a_create_in_doubt_of_which_nothing_is_told_keeps_no_other_waiting(journal: Path) -> None:
+    """It is looked for once before anything else is sent, and then beside all others."""
+    async with Emulator(faults=[Lose("cut", first=1), Hide(10_000)]) as emulator, emulator.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(1))
+            run = asyncio.create_task(ended(batch))
+            while not batch.summary()["unknown"]:
+                await asyncio.sleep(0.1)
+            run.cancel()
+            await asyncio.wait((run,))
+            emulator.clear_faults()
+            emulator.add(Refuse(5000, calls="queries", path="/v1/images/generations"))
+            await batch.add(videos(1))
+            before, told = len(emulator.requests), list[str]()
+            async for item in batch.run():
+                told.append(item.custom_id)
+                batch.stop()
+            summary = batch.summary()
+        calls = [request.method for request in emulator.requests[before:]]
+
+    assert calls.index("POST") > 5
+    assert ["v0"] == told
+    assert (1, "asked") == (summary["unknown"], summary.stopped)
+    assert [1, 1] == made(emulator)
+
+
+@pytest.mark.looptime
 async def test_a_vendor_who_makes_nothing_for_an_hour_is_waited_for(journal: Path) -> None:
     """While answering all questions: nobody has to decide about every task of the batch."""
     faults = [Refuse(5000, calls="creates", until=3600.0)]
