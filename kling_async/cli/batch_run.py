@@ -16,6 +16,7 @@ from ..batch.items import Plan, Summary
 from ..errors import InvalidRequest, JournalError, KlingError
 from . import amounts, batch_words
 from .batch_files import Places, unless_empty
+from .batch_offline import rows
 from .batch_options import Manner, command, typed
 from .batch_view import Commands, View, amiss, checking, view
 from .common import Attempt, storable
@@ -65,7 +66,6 @@ async def run(job: Job, attempt: Attempt) -> None:
     manner, connection = job.manner, attempt.connection
     interrupts = Interrupts()
     client = connection.client(limits=manner.limits, memory=manner.durations or job.places.durations)
-    begun = False
     try:
         with interrupts, unless_empty(job.output):
             await storable(job.output, None)
@@ -82,14 +82,11 @@ async def run(job: Job, attempt: Attempt) -> None:
                     priority=manner.priority,
                 ) as batch,
             ):
-                try:
-                    await _run(job, batch, attempt, interrupts)
-                finally:
-                    begun = bool(batch.summary().pools)
+                await _run(job, batch, attempt, interrupts)
     except asyncio.CancelledError:
         if not interrupts.left:
             raise
-        attempt.exit = _left(job, attempt, begun=begun)
+        attempt.exit = _left(job, attempt)
     except OSError as error:  # of ours: those of the disk have other names
         attempt.exit = attempt.shell.unwritten(error, again=_again(job, attempt))
 
@@ -204,7 +201,8 @@ def _again(job: Job, attempt: Attempt, *, larger: bool = False) -> str | None:
     return command("resume", job.places.journal, *job.named, *manner.typed(), connection=attempt.connection)
 
 
-def _left(job: Job, attempt: Attempt, *, begun: bool) -> Exit:
+def _left(job: Job, attempt: Attempt) -> Exit:
+    begun = any(row.name == job.name for row in rows(job.places.journal))  # which forgets batches without tasks
     again = _again(job, attempt) if begun else None
     if not begun:
         message = "Nothing was sent, and nothing of the manifest was taken over"
