@@ -380,6 +380,21 @@ async def test_an_account_that_may_ask_for_nothing_ends_the_run(journal: Path) -
     assert [1] == made(emulator)
 
 
+async def test_an_empty_pack_is_not_run_into_again_and_again(journal: Path) -> None:
+    """Of its pool nothing more is sent but what was about to be."""
+    poor = Emulator(speed=SPEED, units={"image": 6})
+    async with poor as emulator, emulator.client(limits=Limits(image=1)) as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(40, model_name="kling-v2-1"))
+            with pytest.raises(AccountError, match="1102"):
+                await ended(batch)
+            summary = batch.summary()
+        refusals = sum(request.code == 1102 for request in emulator.requests)
+
+    assert 1 <= refusals <= 4
+    assert (1, 39) == (summary["done"], summary["planned"])
+
+
 # A vendor who is ill in one place
 
 
