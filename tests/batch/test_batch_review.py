@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -246,7 +247,8 @@ async def test_stop_calls_back_who_stands_in_line(journal: Path) -> None:
 
 async def test_stop_does_not_wait_for_slots(journal: Path) -> None:
     """A create that comes back for want of a slot after the stop is planned again."""
-    async with Emulator(speed=0.01, slots={"image": 0}) as emulator, emulator.client() as kling:
+    async with Emulator(speed=0.01, slots={"image": 1}) as emulator, emulator.client() as kling:
+        await kling.images.generate.submit(ROWS["images.generate"].request(prompt="slow"))
         async with Batch(kling, "teasers", journal=journal) as batch:
             await batch.add(pictures(1))
             emulator.add(Slow(0.3, calls="creates"))
@@ -254,7 +256,7 @@ async def test_stop_does_not_wait_for_slots(journal: Path) -> None:
             await until(lambda: batch.summary()["submitting"])
             await asyncio.sleep(0.05)
             batch.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(3):  # soon, a slot may be tried for again
                 items = await run
             summary = batch.summary()
 
@@ -539,7 +541,11 @@ async def test_a_success_of_which_nothing_can_be_read_says_so(
     tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, output: str | None
 ) -> None:
     """It is paid and over, so that it is done; nobody is to take it for a result, nor to wait for its files."""
-    monkeypatch.setattr(TaskSpec, "_result", lambda row, *_: row.result())
+
+    def nothing(row: TaskSpec[..., Any, Any], *_: object) -> Any:
+        return row.result()
+
+    monkeypatch.setattr(TaskSpec, "_result", nothing)
     async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
         async with Batch(kling, "teasers", journal=journal, output=output and tmp_path / output) as batch:
             await batch.add(pictures(1))
