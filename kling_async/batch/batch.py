@@ -178,8 +178,9 @@ class Batch:
         Do all there is to do, and yield every item as it ends; go on where an earlier run was interrupted.
 
         Nothing more is sent while items are not taken. Leaving the loop early ends the run at once; what is on its way
-        is taken up by the next one. With *include_ended* the items that had ended before come first. In the end raises
-        what stopped it, once everything that was paid is finished: `AccountError`, `AuthenticationError`,
+        is taken up by the next one. With *include_ended* the items that had ended before come first, also those that
+        ended as a loop was left, which no other run tells. In the end raises what stopped it, once everything that was
+        paid is finished: `AccountError`, `AuthenticationError`,
         `PermissionDenied`, `IPNotAllowed`, `MissingCredentials`, what the vendor said of a task that could not be
         followed to its end, or `DownloadError` for files that could not be stored; the next run goes on with those.
         `JournalError` is raised at once, and so is `ClientClosed`.

@@ -7,6 +7,7 @@ of some hundreds. What was paid is followed to its end, whatever stops the sendi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -142,11 +143,12 @@ class Runner:
 
     async def rest(self, seconds: float) -> None:
         """Sleep; raises `Stopped` as soon as nothing more is to be sent."""
-        try:
-            await asyncio.wait_for(self._end.wait(), seconds)
-        except TimeoutError:
-            return
-        raise Stopped
+        # Not `wait_for`, which on Python 3.11 swallows a cancellation that comes together with the end of the time.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._end.wait()
+        if self._end.is_set():
+            raise Stopped
 
     def moved(self, row: TaskRow, source: State, target: State, units: Decimal | None) -> None:
         """Take in that a task has moved."""

@@ -16,12 +16,17 @@ from ..batch.items import Plan, Summary
 from ..errors import InvalidRequest, JournalError, KlingError
 from . import amounts, batch_words
 from .batch_files import Places, unless_empty
+from .batch_offline import rows
 from .batch_options import Manner, command, typed
 from .batch_view import Commands, View, amiss, checking, view
 from .common import Attempt, storable
 from .failures import Exit, Failure, explain
 from .interrupts import Interrupts
 
+_ANEW: Final = {
+    "failed": "Failed tasks cost nothing. Make them again with:",
+    "refused": "Refused tasks can be made once the reason is gone, with:",
+}
 _TICK: Final = 0.25
 """Seconds between two looks at how it stands."""
 
@@ -65,7 +70,6 @@ async def run(job: Job, attempt: Attempt) -> None:
     manner, connection = job.manner, attempt.connection
     interrupts = Interrupts()
     client = connection.client(limits=manner.limits, memory=manner.durations or job.places.durations)
-    begun = False
     try:
         with interrupts, unless_empty(job.output):
             await storable(job.output, None)
@@ -82,14 +86,11 @@ async def run(job: Job, attempt: Attempt) -> None:
                     priority=manner.priority,
                 ) as batch,
             ):
-                try:
-                    await _run(job, batch, attempt, interrupts)
-                finally:
-                    begun = bool(batch.summary().pools)
+                await _run(job, batch, attempt, interrupts)
     except asyncio.CancelledError:
         if not interrupts.left:
             raise
-        attempt.exit = _left(job, attempt, begun=begun)
+        attempt.exit = _left(job, attempt)
     except OSError as error:  # of ours: those of the disk have other names
         attempt.exit = attempt.shell.unwritten(error, again=_again(job, attempt))
 
@@ -149,7 +150,7 @@ def _tell(attempt: Attempt, job: Job, plan: Plan) -> None:
 
 
 def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError | None) -> Exit:
-    shell, again = attempt.shell, _again(job, attempt, larger=summary.stopped == "budget")
+    shell = attempt.shell
     left = sum(pool.total - pool.ended for pool in summary.pools.values())
     code = explain(trouble).exit if trouble is not None else outcome(summary)
     if shell.json:
@@ -163,6 +164,16 @@ def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError 
     shell.note(f"{batch_words.standing(ended)}; took {batch_words.span(summary.seconds)}", style="bold")
     if trouble is not None:
         shell.fail(explain(trouble))
+    _tell_next(job, attempt, summary, left)
+    shell.line(str(job.results))
+    if any(summary[name] for name in batch_words.AMISS):
+        shell.line(str(job.errors))
+    return code
+
+
+def _tell_next(job: Job, attempt: Attempt, summary: Summary, left: int) -> None:
+    """What may be done next, each with its command."""
+    shell, again = attempt.shell, _again(job, attempt, larger=summary.stopped == "budget")
     if amiss(summary):
         shell.command(
             f"{amiss(summary)}, which a person decides about. See them with:", command("status", job.places.journal)
@@ -173,15 +184,12 @@ def _tell_end(job: Job, attempt: Attempt, summary: Summary, trouble: KlingError 
             shell.command(f"The budget is reached and {tasks} left. Go on with a larger one, N:", again)
         else:
             shell.command(f"{tasks} left. Go on with:", again)
-    elif summary["failed"] and again is not None:
-        retry = command("retry", job.places.journal, *job.named, "--failed")
-        shell.command("Failed tasks cost nothing. Make them again with:", retry)
+    elif again is not None:
+        for state, words in _ANEW.items():
+            if summary[state]:
+                shell.command(words, command("retry", job.places.journal, *job.named, f"--{state}"))
     if summary["done"] and not left:
         shell.command("See what it made on a page:", shlex.join(["kling", "gallery", typed(job.places.journal)]))
-    shell.line(str(job.results))
-    if any(summary[name] for name in batch_words.AMISS):
-        shell.line(str(job.errors))
-    return code
 
 
 def outcome(summary: Summary) -> Exit:
@@ -204,7 +212,8 @@ def _again(job: Job, attempt: Attempt, *, larger: bool = False) -> str | None:
     return command("resume", job.places.journal, *job.named, *manner.typed(), connection=attempt.connection)
 
 
-def _left(job: Job, attempt: Attempt, *, begun: bool) -> Exit:
+def _left(job: Job, attempt: Attempt) -> Exit:
+    begun = any(row.name == job.name for row in rows(job.places.journal))  # which forgets batches without tasks
     again = _again(job, attempt) if begun else None
     if not begun:
         message = "Nothing was sent, and nothing of the manifest was taken over"

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_a_run_that_was_left_is_gone_on_with_by_the_same_batch(journal: Path) -> None:
-    """Creates that were on their way are looked for, and none of them is made twice."""
+    """Creates that were on their way are looked for, and none of them is made twice, whatever the vendor allows."""
     async with Emulator(speed=SPEED) as emulator:
         async with emulator.client(limits=Limits(image=3), retry=Retry(settle=2)) as kling:
             async with Batch(kling, "teasers", journal=journal) as batch:
@@ -76,6 +77,7 @@ async def test_a_run_that_was_left_is_gone_on_with_by_the_same_batch(journal: Pa
                 run.cancel()
                 await asyncio.wait((run,))
                 emulator.clear_faults()
+                emulator.add(RepeatedIds())
                 await ended(batch)
                 summary = batch.summary()
 
@@ -245,7 +247,8 @@ async def test_stop_calls_back_who_stands_in_line(journal: Path) -> None:
 
 async def test_stop_does_not_wait_for_slots(journal: Path) -> None:
     """A create that comes back for want of a slot after the stop is planned again."""
-    async with Emulator(speed=0.01, slots={"image": 0}) as emulator, emulator.client() as kling:
+    async with Emulator(speed=0.01, slots={"image": 1}) as emulator, emulator.client() as kling:
+        await kling.images.generate.submit(ROWS["images.generate"].request(prompt="slow"))
         async with Batch(kling, "teasers", journal=journal) as batch:
             await batch.add(pictures(1))
             emulator.add(Slow(0.3, calls="creates"))
@@ -253,7 +256,7 @@ async def test_stop_does_not_wait_for_slots(journal: Path) -> None:
             await until(lambda: batch.summary()["submitting"])
             await asyncio.sleep(0.05)
             batch.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(3):  # soon, a slot may be tried for again
                 items = await run
             summary = batch.summary()
 
@@ -380,6 +383,21 @@ async def test_an_account_that_may_ask_for_nothing_ends_the_run(journal: Path) -
     assert [1] == made(emulator)
 
 
+async def test_an_empty_pack_is_not_run_into_again_and_again(journal: Path) -> None:
+    """Of its pool nothing more is sent but what was about to be."""
+    poor = Emulator(speed=SPEED, units={"image": 6})
+    async with poor as emulator, emulator.client(limits=Limits(image=1)) as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(40, model_name="kling-v2-1"))
+            with pytest.raises(AccountError, match="1102"):
+                await ended(batch)
+            summary = batch.summary()
+        refusals = sum(request.code == 1102 for request in emulator.requests)
+
+    assert 1 <= refusals <= 4
+    assert (1, 39) == (summary["done"], summary["planned"])
+
+
 # A vendor who is ill in one place
 
 
@@ -413,6 +431,33 @@ async def test_a_task_that_cannot_be_followed_stops_no_other(
     assert ["1 task of the batch could not be followed to the end; another run goes on"] == caught.value.__notes__
     assert {"v0": "done"} == states(items)
     assert [1] * 4 == made(emulator)
+
+
+@pytest.mark.looptime
+async def test_a_create_in_doubt_of_which_nothing_is_told_keeps_no_other_waiting(journal: Path) -> None:
+    """It is looked for once before anything else is sent, and then beside all others."""
+    async with Emulator(faults=[Lose("cut", first=1), Hide(10_000)]) as emulator, emulator.client() as kling:
+        async with Batch(kling, "teasers", journal=journal) as batch:
+            await batch.add(pictures(1))
+            run = asyncio.create_task(ended(batch))
+            while not batch.summary()["unknown"]:
+                await asyncio.sleep(0.1)
+            run.cancel()
+            await asyncio.wait((run,))
+            emulator.clear_faults()
+            emulator.add(Refuse(5000, calls="queries", path="/v1/images/generations"))
+            await batch.add(videos(1))
+            before, told = len(emulator.requests), list[str]()
+            async for item in batch.run():
+                told.append(item.custom_id)
+                batch.stop()
+            summary = batch.summary()
+        calls = [request.method for request in emulator.requests[before:]]
+
+    assert calls.index("POST") > 5
+    assert ["v0"] == told
+    assert (1, "asked") == (summary["unknown"], summary.stopped)
+    assert [1, 1] == made(emulator)
 
 
 @pytest.mark.looptime
@@ -496,7 +541,11 @@ async def test_a_success_of_which_nothing_can_be_read_says_so(
     tmp_path: Path, journal: Path, monkeypatch: pytest.MonkeyPatch, output: str | None
 ) -> None:
     """It is paid and over, so that it is done; nobody is to take it for a result, nor to wait for its files."""
-    monkeypatch.setattr(TaskSpec, "_result", lambda row, *_: row.result())
+
+    def nothing(row: TaskSpec[..., Any, Any], *_: object) -> Any:
+        return row.result()
+
+    monkeypatch.setattr(TaskSpec, "_result", nothing)
     async with Emulator(speed=SPEED) as emulator, emulator.client() as kling:
         async with Batch(kling, "teasers", journal=journal, output=output and tmp_path / output) as batch:
             await batch.add(pictures(1))

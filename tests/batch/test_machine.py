@@ -283,7 +283,7 @@ class Surviving(RuleBasedStateMachine):
             where: Any = task.get_coro()
             if not any(place in where.cr_code.co_filename for place in VENDORS):
                 task.cancel()
-        told, self.told = self.told, Counter()
+        told, self.told = self.told, Counter[tuple[str, int, str]]()
         trap, self.trap = self.trap, None
         if trap is not None:
             trap.open()

@@ -81,6 +81,7 @@ async def test_some_that_fail_make_another_exit_code(against: Emulator, run: Run
     assert "no: refused, " in ran.err
     assert "bad: failed, Failure to pass the risk control system" in ran.err
     assert f"kling batch retry {tmp_path / 'prompts.journal.db'} --failed" in ran.err
+    assert f"kling batch retry {tmp_path / 'prompts.journal.db'} --refused" in ran.err
     assert {"no", "bad"} == {line["custom_id"] for line in lines(tmp_path / "prompts.errors.jsonl")}
     assert [str(tmp_path / f"prompts.{kind}.jsonl") for kind in ("results", "errors")] == ran.out.splitlines()
 

@@ -96,6 +96,25 @@ async def test_the_second_one_leaves_at_once(kling_emulator: Emulator, start: St
     assert [1] * 4 == made(kling_emulator)
 
 
+async def test_while_the_manifest_is_read_there_is_nothing_to_go_on_with(
+    kling_emulator: Emulator, start: Start, tmp_path: Path
+) -> None:
+    """The first one leaves at once, and nothing is left behind."""
+    path = manifest(tmp_path, 30_000)
+    process = start("batch", "run", path, **environment(kling_emulator))
+    while not (tmp_path / "prompts.journal.db").exists():
+        await asyncio.sleep(0.01)
+
+    process.send_signal(signal.SIGINT)
+    out, err = await over(process)
+
+    assert (Exit.INTERRUPTED, "") == (process.returncode, out)
+    assert "Nothing was sent, and nothing of the manifest was taken over" in err
+    assert "Go on with" not in err
+    assert ["prompts.jsonl"] == names(tmp_path)
+    assert [] == kling_emulator.requests
+
+
 @pytest.mark.kling_emulator(speed=15)
 async def test_json_tells_the_stop(kling_emulator: Emulator, start: Start, tmp_path: Path) -> None:
     """As an object among the others, and as the exit code of the summary."""
