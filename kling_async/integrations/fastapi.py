@@ -32,8 +32,6 @@ Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[st
 
 _STATE: Final = "kling"
 _SAFE: Final = ("GET", "HEAD")
-_PATIENCE: Final = 30.0
-"""Seconds after which a browser that takes nothing any more is given up."""
 
 
 @overload
@@ -118,7 +116,11 @@ def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
 
     router = APIRouter()
     # Starlette's own route, which knows nothing of models; no methods are all of them, which are judged like the rest.
-    router.add_route(f"{prefix}/v1/{{external_id}}/{{token}}", call, methods=[], include_in_schema=False)
+    for slash in (
+        "",
+        "/",
+    ):  # with one more it is a wrong path, of which Starlette would make a redirect to the right one
+        router.add_route(f"{prefix}/v1/{{external_id}}/{{token}}{slash}", call, methods=[], include_in_schema=False)
     return router
 
 
@@ -136,4 +138,4 @@ def updates_response(
     seen = request.headers.get("last-event-id", "")
     if is_end(seen):
         return Response(status_code=204)
-    return EventSourceResponse(events(handle, seen, show), ping=heartbeat, send_timeout=_PATIENCE)
+    return EventSourceResponse(events(handle, seen, show), ping=heartbeat)
