@@ -23,9 +23,7 @@ def callback_app(callbacks: Callbacks) -> web.Application:
         try:
             status = await answered(callbacks, request.method, request.path, request.headers, body)
         except web.RequestPayloadError as error:  # it is no body in the encoding or the pieces that were announced
-            error.with_traceback(
-                None
-            )  # aiohttp raises it again and logs it, which frames that know the path are not for
+            error.with_traceback(None)  # aiohttp logs it later, and our frames know the path
             status = NOT_FOUND
         return web.Response(status=status, headers=ALLOW.get(status))
 

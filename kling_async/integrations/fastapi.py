@@ -116,10 +116,7 @@ def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
 
     router = APIRouter()
     # Starlette's own route, which knows nothing of models; no methods are all of them, which are judged like the rest.
-    for slash in (
-        "",
-        "/",
-    ):  # with one more it is a wrong path, of which Starlette would make a redirect to the right one
+    for slash in ("", "/"):  # which is a wrong path like any other, and not to be redirected to the right one
         router.add_route(f"{prefix}/v1/{{external_id}}/{{token}}{slash}", call, methods=[], include_in_schema=False)
     return router
 

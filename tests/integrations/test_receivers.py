@@ -236,6 +236,7 @@ async def test_a_right_path_with_a_slash_more_is_not_found(serve: Serve) -> None
     assert [] == receiver.hub.wakes
 
 
+@pytest.mark.shows_keys("aiohttp logs the error once more, from a frame of its own that knows the request")
 async def test_a_body_that_is_not_in_its_encoding_is_refused(serve: Serve) -> None:
     """By a framework that decodes bodies; the other takes them as they are."""
     async with receiving(serve) as receiver:
