@@ -5,13 +5,13 @@ Only what FastAPI needs to be told; what is told stands in `problems`, `streams`
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Final, TypeAlias, overload
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
 
@@ -95,7 +95,8 @@ async def _answer(request: Request, error: Exception) -> Response:
     told = problem(error, safe=request.method in _SAFE)
     if told.status >= 500:
         log.warning("answered %d: %s: %s", told.status, type(error).__name__, one_line(str(error)))
-    return JSONResponse(dict(told.body), told.status, dict(told.headers), MEDIA_TYPE)
+    # In ASCII: ids are anybody's, and may have half a letter in them, at which JSONResponse would fail.
+    return Response(json.dumps(told.body), told.status, dict(told.headers), MEDIA_TYPE)
 
 
 def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
