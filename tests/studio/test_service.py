@@ -87,9 +87,9 @@ def test_everything_that_is_offered_to_begin_with_can_be_made(start: Start) -> N
         prices = dict[tuple[str, str], Any]()
         for kind in kinds:
             first = {option["name"]: option["first"] for option in kind["options"] if option["first"] is not None}
-            models: list[str] = next(
-                (option["values"] for option in kind["options"] if option["name"] == "model_name"), []
-            )
+            models = [
+                value for option in kind["options"] if option["name"] == "model_name" for value in option["values"]
+            ]
             for model in models:
                 order = {"kind": kind["kind"], "prompt": "x", "options": {**first, "model_name": model}}
                 prices[kind["kind"], model] = studio.ask("/api/price", order)
