@@ -108,6 +108,17 @@ async def test_bytes_that_a_lent_client_cannot_read_do_not_deafen(redis_server: 
     assert {"k1"} == {name for name, _ in ear.heard}
 
 
+async def test_an_end_is_told_whatever_is_claimed_after_it(redis_server: RedisServer) -> None:
+    """Also while wakes go together: callbacks may come in any order, and from anybody."""
+    hub, ear = RedisHub(redis_server.url), Ear()
+    claims = [TaskStatus.SUCCEED, TaskStatus.PROCESSING, TaskStatus.SUBMITTED, TaskStatus.UNKNOWN]
+    async with hub.listen(ear):
+        await asyncio.gather(hub.wake("k0"), *(hub.wake("k1", claim) for claim in claims), hub.wake("k2"))
+        await ear.until(lambda names: "k2" in names)
+
+    assert ("k1", TaskStatus.SUCCEED) in ear.heard
+
+
 async def test_a_storm_of_wakes_is_told_in_few_messages(redis_server: RedisServer) -> None:
     """Those that come while one is on its way go together, and those of one task once."""
     hub, ear = RedisHub(redis_server.url), Ear()
