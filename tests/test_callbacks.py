@@ -231,6 +231,21 @@ async def test_a_promised_lag_is_kept_whatever_becomes_of_callbacks() -> None:
 # What callbacks cannot do.
 
 
+@pytest.mark.parametrize("claimed", [TaskStatus.SUCCEED, TaskStatus.PROCESSING, TaskStatus.SUBMITTED])
+@pytest.mark.parametrize("pause", [0.3, 3.0])
+async def test_a_promised_lag_is_kept_whatever_callbacks_claim(claimed: TaskStatus, pause: float) -> None:
+    """Questions that a callback causes have their pauses, which are none for those that were promised."""
+    async with called_back() as world, world.client(polling=Polling(max_lag=0.5)) as kling:
+        following = [asyncio.ensure_future(world.follow(kling, number)) for number in range(4)]
+        await asyncio.sleep(0.1)
+        while not all(each.done() for each in following):
+            for task in world.emulator.tasks.values():
+                await world.callbacks.hub.wake(task.external_task_id, claimed)
+            await asyncio.sleep(pause)
+
+    assert max(world.lags.values()) <= 0.6
+
+
 async def test_a_storm_costs_a_question_every_two_seconds() -> None:
     """A thousand times a second for ten seconds, it is said that a task has ended which goes on."""
     async with called_back() as world, world.client(polling=Polling(list_pages=False)) as kling:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -28,6 +29,8 @@ PAGE: Final = Path(__file__).parent / "page"
 DATA: Final = Path(os.environ.get("STUDIO_DATA", "studio-data"))
 _POLL: Final = 0.5
 """Seconds between two looks for what other workers have written."""
+_MOST: Final = 2**63 - 1
+"""What SQLite takes for a number."""
 _SAFE: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -134,17 +137,22 @@ async def order(order: Order, work: Annotated[Work, Depends(the_work)]) -> dict[
 async def tasks(
     store: Annotated[Store, Depends(the_store)],
     limit: Annotated[int, Query(ge=1, le=100)] = 24,
-    before: int | None = None,
+    before: Annotated[int | None, Query(ge=0, le=_MOST)] = None,
 ) -> list[dict[str, Any]]:
     """The newest tasks, or those before one."""
     return [shown(row) for row in await store.newest(limit, before)]
 
 
 @app.get("/api/news")
-async def news(request: Request, store: Annotated[Store, Depends(the_store)], since: int = 0) -> EventSourceResponse:
+async def news(
+    request: Request,
+    store: Annotated[Store, Depends(the_store)],
+    since: Annotated[int, Query(ge=0, le=_MOST)] = 0,
+) -> EventSourceResponse:
     """Every change of every task since a version, over one connection: browsers open only six to one host."""
     last = request.headers.get("last-event-id", "")
-    return EventSourceResponse(changes(store, int(last) if last.isascii() and last.isdigit() else since))
+    seen = re.fullmatch("[0-9]{1,18}", last)
+    return EventSourceResponse(changes(store, int(last) if seen else since))
 
 
 async def changes(store: Store, version: int) -> AsyncGenerator[ServerSentEvent, None]:

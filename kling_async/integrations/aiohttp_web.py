@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ..webhooks.callbacks import Callbacks
-from .receiving import ALLOW, answered
+from .receiving import ALLOW, NOT_FOUND, answered
 
 __all__ = ["callback_app"]
 
@@ -19,7 +19,12 @@ def callback_app(callbacks: Callbacks) -> web.Application:
     """
 
     async def call(request: web.Request) -> web.Response:
-        status = await answered(callbacks, request.method, request.path, request.headers, request.content.iter_any())
+        body = request.content.iter_any()
+        try:
+            status = await answered(callbacks, request.method, request.path, request.headers, body)
+        except web.RequestPayloadError as error:  # it is no body in the encoding or the pieces that were announced
+            error.with_traceback(None)  # aiohttp logs it later, and our frames know the path
+            status = NOT_FOUND
         return web.Response(status=status, headers=ALLOW.get(status))
 
     app = web.Application()

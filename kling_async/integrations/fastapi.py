@@ -5,13 +5,13 @@ Only what FastAPI needs to be told; what is told stands in `problems`, `streams`
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Final, TypeAlias, overload
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from sse_starlette import EventSourceResponse
 from starlette.requests import ClientDisconnect, HTTPConnection
 
@@ -32,8 +32,6 @@ Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[Mapping[st
 
 _STATE: Final = "kling"
 _SAFE: Final = ("GET", "HEAD")
-_PATIENCE: Final = 30.0
-"""Seconds after which a browser that takes nothing any more is given up."""
 
 
 @overload
@@ -97,7 +95,8 @@ async def _answer(request: Request, error: Exception) -> Response:
     told = problem(error, safe=request.method in _SAFE)
     if told.status >= 500:
         log.warning("answered %d: %s: %s", told.status, type(error).__name__, one_line(str(error)))
-    return JSONResponse(dict(told.body), told.status, dict(told.headers), MEDIA_TYPE)
+    # In ASCII: ids are anybody's, and may have half a letter in them, at which JSONResponse would fail.
+    return Response(json.dumps(told.body), told.status, dict(told.headers), MEDIA_TYPE)
 
 
 def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
@@ -118,7 +117,8 @@ def callback_router(callbacks: Callbacks, *, prefix: str = "") -> APIRouter:
 
     router = APIRouter()
     # Starlette's own route, which knows nothing of models; no methods are all of them, which are judged like the rest.
-    router.add_route(f"{prefix}/v1/{{external_id}}/{{token}}", call, methods=[], include_in_schema=False)
+    for slash in ("", "/"):  # which is a wrong path like any other, and not to be redirected to the right one
+        router.add_route(f"{prefix}/v1/{{external_id}}/{{token}}{slash}", call, methods=[], include_in_schema=False)
     return router
 
 
@@ -136,4 +136,4 @@ def updates_response(
     seen = request.headers.get("last-event-id", "")
     if is_end(seen):
         return Response(status_code=204)
-    return EventSourceResponse(events(handle, seen, show), ping=heartbeat, send_timeout=_PATIENCE)
+    return EventSourceResponse(events(handle, seen, show), ping=heartbeat)

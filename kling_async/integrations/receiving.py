@@ -17,6 +17,8 @@ _OK: Final = 200
 """The only answer that the vendor's page names."""
 GIVEN_UP: Final = 408
 """For a body that does not come; a sender that has left does not see it."""
+NOT_FOUND: Final = 404
+"""For a body that cannot be read, as for one that says nothing."""
 ALLOW: Final[Mapping[int, Mapping[str, str]]] = {405: {"Allow": "POST"}}
 """Headers that a status must come with."""
 

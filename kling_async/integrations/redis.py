@@ -81,11 +81,12 @@ class RedisHub:
         """
         Tell all listeners that there is news of a task, within a second or not at all.
 
-        Wakes that come while one is being told go together, and of those of one task the last is told.
+        Wakes that come while one is being told go together, and of those of one task that of its end, or the last.
         """
         if asyncio.get_running_loop().time() < self._idle_until:
             return
-        self._waiting[external_id] = status
+        if not self._waiting.get(external_id, TaskStatus.UNKNOWN).final:  # what comes later may be older, or forged
+            self._waiting[external_id] = status
         async with self._turn:
             if external_id in self._waiting:  # else it went along with somebody else's
                 await self._publish()

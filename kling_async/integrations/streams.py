@@ -76,4 +76,5 @@ def _id(task: Task[Any]) -> str:
 
 
 def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    # In ASCII, because the vendor may have cut a text in the middle of a letter, which UTF-8 cannot write.
+    return json.dumps(value, separators=(",", ":"), default=str)

@@ -270,10 +270,10 @@ class Debts(Generic[T]):
         for block in self._blocks:
             if block.asked:
                 continue
-            rest = max(block.rest, self._told_again) if block.told and not block.due else block.rest
-            if rest > now + _INSTANT:
+            if (rest := self._rest(block)) > now + _INSTANT:
                 again = min(again, rest)
                 continue
+            block.rest = min(block.rest, rest)
             each = self._owed(block, now)
             if each.deadline > now:
                 again = min(again, each.deadline)
@@ -312,7 +312,7 @@ class Debts(Generic[T]):
         if block.asked:
             return _NEVER
         if block.seen is None or block.due or block.told:
-            return block.rest
+            return self._rest(block)
         if self._is_stretched(block):
             return self._backstop(block, block.seen)
         deadline = block.born + min(
@@ -379,7 +379,7 @@ class Debts(Generic[T]):
                 doubtful = seen.over and known < seen.hinted
                 self._seen(seen, at, _BEFORE if late else min(at, known))
                 if doubtful:  # told that it has ended, and an old copy of the list is no answer to that
-                    seen.rest, seen.due = at + _BETWEEN, True
+                    seen.rest, seen.due = at + min(_BETWEEN, self._max_lag or _BETWEEN), True
                 seen.listed, seen.misses = True, 0
                 index = max(found[item] for item in here)
                 rows += len(here) * (index - seen.index)
@@ -480,6 +480,15 @@ class Debts(Generic[T]):
         if self._max_lag is not None:
             at = min(at, seen + self._max_lag)
         return block.born + min(at, block.sure + _STRETCH * self._proof(table))
+
+    def _rest(self, block: Block[T]) -> float:
+        """Until when a block is left alone. What callbacks say puts off nothing that was promised."""
+        if not block.told or block.due:
+            return block.rest
+        rest = max(block.rest, self._told_again)
+        if self._max_lag is None or block.seen is None:
+            return rest
+        return min(rest, block.born + block.seen + self._max_lag)
 
     def _owed(self, block: Block[T], now: float) -> _Owed[T]:
         table, seen = block.table, block.seen

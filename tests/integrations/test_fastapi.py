@@ -14,7 +14,7 @@ import attrs
 import pytest
 from fastapi import FastAPI, Request
 
-from kling_async import KlingClient, MissingCredentials, Polling, TaskHandle
+from kling_async import KlingClient, MissingCredentials, Polling, SubmitUnknown, TaskHandle
 from kling_async.emulator import Emulator
 from kling_async.emulator.faults import Hide
 from kling_async.fastapi import Kling, install_errors, kling_client, kling_lifespan, updates_response
@@ -319,6 +319,27 @@ async def test_a_closed_tab_ends_the_listening_and_nothing_else() -> None:
 
     assert listened
     assert "succeed" == status
+
+
+async def test_half_a_letter_is_told_like_any_other() -> None:
+    """Somebody has cut a text in the middle of a pair of surrogates, which UTF-8 cannot write."""
+    async with Emulator(speed=1000) as emulator, running(emulator, polling=QUICK) as (session, app):
+        task_id = await made(session)
+
+        @app.get("/cut")
+        async def cut(request: Request) -> Any:
+            return updates_response(app.state.handles[task_id], request, show=lambda _: {"message": "cut \ud83d"})
+
+        @app.get("/unknown")
+        async def unknown() -> None:
+            raise SubmitUnknown("open", external_task_id="\ud83d")
+
+        async with session.get("/cut") as answer:
+            sent = parsed(await answer.text())
+        problem = await (await session.get("/unknown")).json()
+
+    assert {"cut \ud83d"} == {each.data["message"] for each in sent}
+    assert "\ud83d" == problem["external_task_id"]
 
 
 async def test_hostile_text_stays_in_its_event() -> None:

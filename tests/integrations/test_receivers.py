@@ -227,6 +227,25 @@ async def test_a_path_without_the_tasks_own_token_is_not_found(
     assert path.rpartition("/")[2] not in caplog.text or "/kling" == path
 
 
+async def test_a_right_path_with_a_slash_more_is_not_found(serve: Serve) -> None:
+    """And not a redirect, which would repeat the address in a header."""
+    async with receiving(serve) as receiver:
+        answers = [await receiver.post(f"{path}/", packed(GOOD)) for path in (receiver.path(), "/kling/v1/k1/k1.x")]
+
+    assert [(404, b"")] * 2 == [(answer.status, answer.body) for answer in answers]
+    assert [] == receiver.hub.wakes
+
+
+@pytest.mark.shows_keys("aiohttp logs the error once more, from a frame of its own that knows the request")
+async def test_a_body_that_is_not_in_its_encoding_is_refused(serve: Serve) -> None:
+    """By a framework that decodes bodies; the other takes them as they are."""
+    async with receiving(serve) as receiver:
+        answer = await receiver.post(receiver.path(), b"no gzip", {"Content-Encoding": "gzip"})
+
+    assert (404, b"") == (answer.status, answer.body)
+    assert [] == receiver.hub.wakes
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_only_post_is_a_callback(serve: Serve, method: str) -> None:
     """405, and what would do."""

@@ -108,6 +108,17 @@ async def test_bytes_that_a_lent_client_cannot_read_do_not_deafen(redis_server: 
     assert {"k1"} == {name for name, _ in ear.heard}
 
 
+async def test_an_end_is_told_whatever_is_claimed_after_it(redis_server: RedisServer) -> None:
+    """Also while wakes go together: callbacks may come in any order, and from anybody."""
+    hub, ear = RedisHub(redis_server.url), Ear()
+    claims = [TaskStatus.SUCCEED, TaskStatus.PROCESSING, TaskStatus.SUBMITTED, TaskStatus.UNKNOWN]
+    async with hub.listen(ear):
+        await asyncio.gather(hub.wake("k0"), *(hub.wake("k1", claim) for claim in claims), hub.wake("k2"))
+        await ear.until(lambda names: "k2" in names)
+
+    assert ("k1", TaskStatus.SUCCEED) in ear.heard
+
+
 async def test_a_storm_of_wakes_is_told_in_few_messages(redis_server: RedisServer) -> None:
     """Those that come while one is on its way go together, and those of one task once."""
     hub, ear = RedisHub(redis_server.url), Ear()
@@ -159,7 +170,7 @@ async def test_without_redis_nobody_waits_long_and_nothing_is_raised() -> None:
 
 
 async def test_a_redis_that_does_not_answer_delays_a_callback_by_a_second_at_most() -> None:
-    """It took the connection and says nothing: the first wake is given up, those behind it at once."""
+    """It took the connection and says nothing: the first wake is given up, those behind it and after it at once."""
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -170,6 +181,8 @@ async def test_a_redis_that_does_not_answer_delays_a_callback_by_a_second_at_mos
     began = time.monotonic()
     async with RedisHub(f"redis://127.0.0.1:{port}") as hub:
         await asyncio.gather(*(hub.wake(f"k{number}") for number in range(500)))
+        for number in range(5):
+            await hub.wake(f"later-{number}")
         took = time.monotonic() - began
     silent.close()
     await silent.wait_closed()
@@ -177,16 +190,27 @@ async def test_a_redis_that_does_not_answer_delays_a_callback_by_a_second_at_mos
     assert took < 2.5
 
 
+class Lent(Redis):
+    """A client that notes when it is closed."""
+
+    closed: bool = False
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as there
+        """Note it, and close."""
+        self.closed = True
+        await super().aclose(close_connection_pool)
+
+
 async def test_a_client_that_is_lent_is_not_closed(redis_server: RedisServer) -> None:
-    """It serves its owner afterwards."""
-    async with client(redis_server.url, decode_responses=True) as lent:
-        ear = Ear()
+    """Whatever its options: answers decoded or not."""
+    ear = Ear()
+    async with Lent(port=redis_server.port, decode_responses=True) as lent:
         async with RedisHub(lent) as hub, hub.listen(ear):
             await hub.wake("k1")
             await ear.until(bool)
-        answered = await lent.set("mine", "1")
+        closed = lent.closed
 
-    assert answered
+    assert not closed
 
 
 async def test_nobody_listens_once_the_last_has_left(redis_server: RedisServer) -> None:

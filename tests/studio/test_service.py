@@ -87,9 +87,9 @@ def test_everything_that_is_offered_to_begin_with_can_be_made(start: Start) -> N
         prices = dict[tuple[str, str], Any]()
         for kind in kinds:
             first = {option["name"]: option["first"] for option in kind["options"] if option["first"] is not None}
-            models: list[str] = next(
-                (option["values"] for option in kind["options"] if option["name"] == "model_name"), []
-            )
+            models = [
+                value for option in kind["options"] if option["name"] == "model_name" for value in option["values"]
+            ]
             for model in models:
                 order = {"kind": kind["kind"], "prompt": "x", "options": {**first, "model_name": model}}
                 prices[kind["kind"], model] = studio.ask("/api/price", order)
@@ -118,7 +118,11 @@ def test_news_go_on_from_the_last_event_that_was_seen(start: Start) -> None:
 def test_what_is_nobodys_business_is_refused(start: Start) -> None:
     """Other names for this machine, other files, odd numbers."""
     elsewhere = {"Host": "evil.example"}
-    with start() as studio:
+    with start(speed=600) as studio:
+        studio.order("A kite")
+        seen = Request(studio.url + "/api/news", headers={"Last-Event-ID": "9" * 5000})  # noqa: S310 - http, here
+        with urlopen(seen, timeout=10) as whole:  # noqa: S310 - http, here
+            odd = [whole.readline() for _ in range(2)][1].decode().split()[1]
         told = {
             "page": refused(studio, "/", None, elsewhere)[0],
             "tasks": refused(studio, "/api/tasks", None, elsewhere)[0],
@@ -127,6 +131,10 @@ def test_what_is_nobodys_business_is_refused(start: Start) -> None:
             "code": refused(studio, "/page/../app.py")[0],
             "callback": refused(studio, "/kling/v1/studio-1/k1.AAAA")[0],
             "too_many": refused(studio, "/api/tasks?limit=100000")[0],
+            "too_far": refused(studio, f"/api/tasks?before={10**20}")[0],
+            "too_new": refused(studio, f"/api/news?since={10**20}")[0],
         }
 
-    assert told == {"page": 400, "tasks": 400, "above": 404, "dots": 404, "code": 404, "callback": 405, "too_many": 422}
+    numbers = {"too_many": 422, "too_far": 422, "too_new": 422}
+    assert told == {"page": 400, "tasks": 400, "above": 404, "dots": 404, "code": 404, "callback": 405, **numbers}
+    assert "task" == odd
