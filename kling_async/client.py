@@ -273,8 +273,9 @@ def _callbacks(given: object) -> Callbacks | None:
 def _listeners(given: object) -> tuple[Listener, ...]:
     if given is None:
         return ()
-    several = isinstance(given, Iterable) and not isinstance(given, str) and not callable(given)
-    listeners = tuple(cast("Iterable[object]", given)) if several else (given,)
+    listeners: tuple[object, ...] = (given,)
+    if isinstance(given, Iterable) and not isinstance(given, str) and not callable(cast("object", given)):
+        listeners = tuple(cast("Iterable[object]", given))
     for each in listeners:
         if not callable(each) or inspect.iscoroutinefunction(each):
             rule = "must be a function that takes an Event, or several; not a coroutine function"
