@@ -240,7 +240,7 @@ async def test_a_promised_lag_is_kept_whatever_callbacks_claim(claimed: TaskStat
         await asyncio.sleep(0.1)
         while not all(each.done() for each in following):
             for task in world.emulator.tasks.values():
-                await world.callbacks.hub.wake(task.external_task_id, claimed)
+                await world.callbacks.hub.wake(str(task.external_task_id), claimed)
             await asyncio.sleep(pause)
 
     assert max(world.lags.values()) <= 0.6
