@@ -217,7 +217,7 @@ class Core:
         other = watcher.other(handle)
         if not self.engine.http.closed and (other is None or other.hold is None):
             handle.hold = self.ledger.claim(ROWS[handle.endpoint].pool, 1).held
-            watcher.keep(handle)
+            watcher.keep(handle, ours=False)
 
     def ended(self, handle: TaskHandle[Any], /) -> None:
         """Give the slots back, whichever handle of the task has them."""

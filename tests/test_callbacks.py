@@ -453,3 +453,16 @@ async def test_no_address_is_shown(caplog: pytest.LogCaptureFixture) -> None:
             where for where in (caplog.text, str(caught.value), repr(caught.value), repr(kling)) if mac in where
         ]
         assert mac not in repr(handle.ref)
+
+
+async def test_a_task_of_another_process_that_calls_nobody_is_seen_as_soon_as_without_callbacks() -> None:
+    """It may have no address of ours; that others have one says nothing about it."""
+    async with called_back() as world, world.client() as kling, world.emulator.client() as stranger:
+        await world.follow_many(kling, 5)
+        handle = await stranger.images.generate(prompt="x")
+        course, made = world.emulator.tasks[str(handle.id)].course, now()
+
+        await kling.attach(handle.ref)
+
+        took = course.ended - course.created
+        assert now() - made - took <= 0.2 * took + 2

@@ -1,8 +1,9 @@
 """Do callbacks come? Pure: what callbacks claim and what queries show goes in, whether to rely on them comes out.
 
 A change of status that was seen by asking, and of which no callback has told within a few seconds, was lost. Where that
-happens to more than one in twenty, and more than once, polling goes on as if there were no callbacks. Nothing else that
-one says is believed: who forges or repeats one changes this opinion at most, only by a task whose address he has.
+happens to more than one in twenty, and once more where enough are known, polling goes on as if there were no callbacks.
+Nothing else that one says is believed: who forges or repeats one changes this opinion at most, only by a task whose
+address he has.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ _LOOKED_AT: Final = 40
 """Changes of which the latest are remembered."""
 _TOLERATED: Final = 0.05
 """Part of them whose callbacks may be lost."""
+_ENOUGH: Final = 20
+"""Changes that must be known before the loss of a single one is put up with."""
 _MOST: Final = 10_000
 """Changes that are waited for at most."""
 _INSTANT: Final = 1e-3
@@ -66,8 +69,8 @@ class Calls:
         while self._missing and (oldest := next(iter(self._missing.items())))[1] <= now + _INSTANT:
             del self._missing[oldest[0]]
             self._count(came=False, end=oldest[0][1])
-        lost = self._came.count(False)
-        return lost < len(self._came) and lost <= 1 + _TOLERATED * len(self._came)
+        known, lost = len(self._came), self._came.count(False)
+        return lost < known and lost <= _TOLERATED * known + (known >= _ENOUGH)
 
     @property
     def again(self) -> float | None:

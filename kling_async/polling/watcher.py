@@ -147,6 +147,8 @@ class Watcher:
         """By external id, the handles of tasks that it is to call back about."""
         self._silent: WeakSet[Handle] = WeakSet()
         """Handles of tasks that it calls somebody else about."""
+        self._ours: WeakSet[Handle] = WeakSet()
+        """Handles of tasks that certainly have an address of ours; of those made elsewhere nobody knows."""
         self.debts: Debts[Handle] = Debts(
             durations, max_lag=polling.max_lag, requests_per_task=polling.requests_per_task
         )
@@ -189,11 +191,12 @@ class Watcher:
         self._clock(task.created_ms, born)
         return self.debts.made(born)
 
-    def keep(self, handle: Handle, *, silent: bool = False) -> None:
+    def keep(self, handle: Handle, *, silent: bool = False, ours: bool = True) -> None:
         """
         Know a handle that holds slots, so that whatever is heard of its task reaches it.
 
-        *silent*: it is not us that the vendor is to call back about it.
+        *silent*: it is not us that the vendor is to call back about it. *ours*: it was made by this client, or by an
+        earlier process in its place.
         """
         known = self._known.setdefault(handle.id or "", handle)
         if known is not handle and known.hold is not None:
@@ -202,6 +205,8 @@ class Watcher:
             known.hold, handle.hold = handle.hold, None
         if silent:
             self._silent.add(handle)
+        elif ours and self._calls is not None:
+            self._ours.add(handle)
         self._expect(handle)
         if self.debts.hurry:
             self.watch(handle)
@@ -251,7 +256,7 @@ class Watcher:
         left: _Left | None = handle.place
         seen = None if handle.born is None else (left.seen if left else None) or 0.0
         born = loop.time() if handle.born is None else handle.born
-        called = handle.external_task_id in self._called and handle not in self._silent
+        called = any(each in self._ours for each in self._handles(handle.external_task_id or ""))
         self.debts.add(handle, handle.kind, born, seen, asked=handle in self._asking, called=called)
         if (left is not None and left.told) or self._twin_told(handle):
             self.debts.told(handle, loop.time(), over=True)
@@ -784,8 +789,9 @@ class Watcher:
         if handle.born is not None or not self.debts.has(handle):
             return
         handle.born = self._born(task, at)
-        block, called = self.debts.remove(handle), handle.external_task_id in self._called
-        self.debts.add(handle, handle.kind, handle.born, max(0.0, at - handle.born), like=block, called=called)
+        block = self.debts.remove(handle)
+        age = max(0.0, at - handle.born)
+        self.debts.add(handle, handle.kind, handle.born, age, like=block, called=block.called)
 
     def _born(self, task: Task[Any], now: float) -> float:
         # No local clock is compared with the vendor's: its own moments tell how late it is there, at least.

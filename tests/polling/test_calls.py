@@ -39,9 +39,9 @@ def test_nothing_is_relied_on_before_it_came() -> None:
     assert calls.judge(0.0)
 
 
-@pytest.mark.parametrize(("good", "bad", "relied"), [(1, 1, True), (2, 2, False), (30, 2, True), (30, 4, False)])
+@pytest.mark.parametrize(("good", "bad", "relied"), [(1, 1, False), (2, 2, False), (30, 2, True), (30, 4, False)])
 def test_a_few_may_be_lost(good: int, bad: int, relied: bool) -> None:  # noqa: FBT001 - by name
-    """One in twenty, and one."""
+    """One in twenty, and one more once twenty are known: with few tasks, one that is lost may be every second."""
     calls = Calls()
     came(calls, good)
     lost(calls, bad)
@@ -240,8 +240,7 @@ async def test_tasks_that_call_somebody_else_prove_nothing() -> None:
     """Nor do other handles of them."""
     world = await trusting()
     for number in range(5):
-        handle = world.handle(f"silent {number}", ends=now() + 50)
-        world.watcher.keep(handle, silent=True)
+        handle = world.handle(f"silent {number}", ends=now() + 50, silent=True)
         twin = TaskHandle(handle.endpoint, world, task=handle.latest)
         await asyncio.gather(handle.wait(), twin.wait())
     await asyncio.sleep(GRACE + 1)

@@ -90,6 +90,8 @@ class World:
         """What becomes of the row that a single query is answered with."""
         self.answer_after = self.page_after = answer_after
         self.polling = polling or Polling()
+        self.callbacks = callbacks
+        """Whether the vendor is to call back about tasks made here."""
         self.durations = Durations("video")
         self.watcher = Watcher(
             ROW.name,
@@ -110,11 +112,16 @@ class World:
         made = self.tasks[name] = Made(name, now(), max(ends, now() + 0.1), word, foreign, f"k{name}")
         return made
 
-    def handle(self, name: str, *, ends: float = 100, well: bool = True) -> TaskHandle[VideoResult]:
+    def handle(
+        self, name: str, *, ends: float = 100, well: bool = True, silent: bool = False
+    ) -> TaskHandle[VideoResult]:
         """A handle as a create returns it, of a task that ends at a time."""
         made = self.make(name, ends=ends, word="succeed" if well else "failed")
         task = ROW.read(made.row(now()))
-        return TaskHandle(ROW.name, self, task=task, born=self.watcher.made(task, now()))
+        handle: TaskHandle[VideoResult] = TaskHandle(ROW.name, self, task=task, born=self.watcher.made(task, now()))
+        if self.callbacks:
+            self.watcher.keep(handle, silent=silent)
+        return handle
 
     def attached(self, name: str) -> TaskHandle[VideoResult]:
         """A handle for a task made elsewhere."""
