@@ -15,6 +15,10 @@ import pytest_asyncio
 from kling_async.emulator import API_KEY, Emulator, SeenRequest
 from kling_async.emulator.faults import Bend, Lose, Rate, Refuse, Slow, Way
 
+pytestmark = pytest.mark.shows_keys(
+    "asked with plain aiohttp, whose errors hold the request; that ours do not is tested elsewhere"
+)
+
 Call = Callable[..., Awaitable[tuple[int, Any]]]
 
 IMAGES = "/v1/images/generations"

@@ -286,6 +286,7 @@ def refusing(command: Callable[[str], list[str]]) -> Iterator[str]:
         process.communicate(timeout=30)
 
 
+@pytest.mark.shows_keys("those of the emulator open nothing, and it tells them to whoever starts it")
 async def test_the_command_plays_the_file(refusing: str) -> None:
     """What the file says goes wrong goes wrong."""
     async with aiohttp.ClientSession() as http, http.get(f"{refusing}/v1") as answer:

@@ -30,6 +30,10 @@ from kling_async.emulator.faults import (
     Truncate,
 )
 
+pytestmark = pytest.mark.shows_keys(
+    "asked with plain aiohttp, whose errors hold the request; that ours do not is tested elsewhere"
+)
+
 Call = Callable[..., Awaitable[tuple[int, Any]]]
 
 IMAGES = "/v1/images/generations"

@@ -227,6 +227,7 @@ async def test_speed_beyond_every_number_is_the_fastest(call: Call) -> None:
     assert lengths[0] == lengths[1]
 
 
+@pytest.mark.shows_keys("asked with plain aiohttp, whose errors hold the request; that ours do not is tested elsewhere")
 async def test_body_that_is_not_compressed_as_it_says(http: aiohttp.ClientSession, kling_emulator: Emulator) -> None:
     """400/1200, like any other body that cannot be read."""
     headers = {**HEADERS, "Content-Encoding": "gzip"}
