@@ -176,6 +176,10 @@ class RowError(NamedTuple):
 class ManifestError(InvalidRequest):
     """Rows of a manifest that cannot be sent, all of them. Nothing of the manifest was taken over, nothing was sent."""
 
+    field: str | None = None
+    """Of the first of them, with its line."""
+    rule: str | None = None
+    value: object = None
     errors: tuple[RowError, ...] = ()
     """In the order of the rows, the first 10,000."""
 

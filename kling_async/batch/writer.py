@@ -70,8 +70,8 @@ class Writer:
     """The thread, and what waits for it."""
 
     def __init__(self, store: Store, *, now_ms: Callable[[], int], point: Point) -> None:
-        self.commits = 0
-        self.writes = 0
+        self.commits: int = 0
+        self.writes: int = 0
         self.trouble: BaseException | None = None
         """Why a change failed that nobody waited for."""
         self._store = store

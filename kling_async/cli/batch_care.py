@@ -31,7 +31,7 @@ _EXITS: Final = {
     "lost": Exit.UNKNOWN,
 }
 
-Switch = Parameter(negative=(), show_default=False, group=RUNNING)
+Switch: Final[Parameter] = Parameter(negative=(), show_default=False, group=RUNNING)
 
 
 async def resolve(

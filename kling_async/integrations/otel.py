@@ -11,9 +11,9 @@ from ..events import Event
 
 try:
     from opentelemetry import metrics, trace
-except ModuleNotFoundError as missing:
+except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(
-        "kling_async.integrations.otel needs OpenTelemetry's API: install kling-async[otel]", name=missing.name
+        "kling_async.integrations.otel needs OpenTelemetry's API: install kling-async[otel]", name=_missing.name
     ) from None
 
 from .otel_metrics import Metrics

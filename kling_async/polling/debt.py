@@ -144,7 +144,7 @@ class Debts(Generic[T]):
         """Whether pages may be asked for."""
         self.hurry = False
         """Whether somebody waits for a slot, so that each second of lag costs more than a second."""
-        self.called_back = False
+        self.called_back: bool = False
         """Whether callbacks can be relied on, so that asking is a safety net."""
         self.curious = False
         """Whether what is believed about durations before any was seen may be far from the truth."""
